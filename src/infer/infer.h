@@ -1,0 +1,61 @@
+/*
+ * The model: a package (docs/model-package.md) loaded through OpenVINO; the only folder that knows it.
+ * Every file's SHA-256 is checked before it is loaded. Computation is pinned to f32 so that embeddings
+ * agree between machines.
+ *
+ * Threading: one inference request a worker; calls with different `worker` run side by side, calls with
+ * the same one must not.
+ */
+#ifndef INFER_INFER_H
+#define INFER_INFER_H
+
+#include "base/err.h"
+#include "base/str.h"
+
+struct infer;
+struct image;
+
+enum { INFER_MAX_HEADS = 12, INFER_MAX_LABELS = 512, INFER_MAX_BATCH = 16 };
+
+struct infer_head {
+    const char *field;          /* "category", "article", "gender", "colour", "season", "style", "garment", ... */
+    const char *const *labels;
+    size_t n;
+    float sure_threshold;       /* the best probability from which the guess counts as sure */
+};
+
+struct infer_options {
+    unsigned workers;           /* 0: 1 */
+    const char *cache_dir;      /* compiled models are kept here; NULL: nowhere */
+    const char *tokenizers_lib; /* libopenvino_tokenizers.so; NULL: where the build or install put it */
+    bool no_text, no_image;     /* leave out what is not needed */
+};
+
+/* RC_NOT_FOUND, RC_CORRUPT (a hash or a shape differs), RC_UNSUPPORTED (format newer than us). */
+enum rc infer_open(const char *package_dir, const struct infer_options *options, struct infer **out,
+                   struct err *err) MUST_USE;
+void infer_close(struct infer *m);
+
+const char *infer_version(const struct infer *m); /* "penderie-fashion 1.0.0": stored with embeddings */
+size_t infer_dim(const struct infer *m);          /* 256 for our own package */
+size_t infer_heads(const struct infer *m, const struct infer_head **heads);
+const struct infer_head *infer_head(const struct infer *m, const char *field); /* NULL if absent */
+
+/* One picture's answers. `probabilities[h]`: (heads[h].n) f32 summing to 1, in order of the labels.
+ * Memory belongs to the caller: infer_vision_init() allocates for this model, _release() frees. */
+struct infer_vision {
+    float *embedding;                          /* (dim) f32, unit length */
+    float *probabilities[INFER_MAX_HEADS];
+};
+enum rc infer_vision_init(const struct infer *m, struct infer_vision *v, struct err *err) MUST_USE;
+void infer_vision_release(struct infer_vision *v);
+
+/* n (1 .. INFER_MAX_BATCH) pictures at once into out[0..n-1]. */
+enum rc infer_images(struct infer *m, unsigned worker, const struct image *const *images, size_t n,
+                     struct infer_vision *out, struct err *err) MUST_USE;
+/* (dim) f32 of unit length into `embedding`. Text over 2,000 bytes is cut; empty text is RC_INVALID. */
+enum rc infer_text(struct infer *m, unsigned worker, struct str text, float *embedding, struct err *err) MUST_USE;
+
+/* The best label of a head and its probability; NULL if the model lacks the head. */
+const char *infer_best(const struct infer *m, const struct infer_vision *v, const char *field, float *p);
+#endif

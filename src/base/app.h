@@ -12,13 +12,13 @@ struct module;
 
 struct app {
     struct config *config;
-    const char *data_dir;          /* the folder of everything this house keeps */
-    struct store *catalog;         /* products, pictures, embeddings: nothing about persons */
-    struct store *ops;             /* jobs, rate limits, idempotency keys, attribution, feedback */
-    struct blob *blobs;            /* pictures */
+    const char *data_dir;  /* the folder of everything this house keeps */
+    struct store *catalog; /* products, pictures, embeddings: nothing about persons */
+    struct store *ops;     /* jobs, rate limits, idempotency keys, attribution, feedback */
+    struct blob *blobs;    /* pictures */
     struct infer *model;
-    struct rank *rank;             /* the current snapshot and searches over it */
-    struct queue *light, *heavy;   /* workers for answers; heavy ones have an inference request each */
+    struct rank *rank;           /* the current snapshot and searches over it */
+    struct queue *light, *heavy; /* workers for answers; heavy ones have an inference request each */
     struct http_server *http;
     const struct module *const *modules;
 };

@@ -27,7 +27,8 @@ bool buf_reserve(struct buf *b, size_t more)
     }
     if (need < b->cap) return true;
     size_t cap = b->cap ? b->cap : 64;
-    while (cap <= need) cap *= 2;
+    while (cap <= need)
+        cap *= 2;
     char *p = realloc(b->cap ? b->p : NULL, cap);
     if (!p) {
         b->failed = RC_NOMEM;

@@ -17,15 +17,15 @@ struct buf {
 
 #define BUF_INIT(max_bytes) ((struct buf){(char *)"", 0, 0, (max_bytes), RC_OK})
 
-void buf_release(struct buf *b);        /* frees; the buffer can be used again, empty */
-void buf_reset(struct buf *b);          /* empties, keeps the memory, forgets a failure */
+void buf_release(struct buf *b); /* frees; the buffer can be used again, empty */
+void buf_reset(struct buf *b);   /* empties, keeps the memory, forgets a failure */
 void buf_add(struct buf *b, struct str s);
 void buf_add_bytes(struct buf *b, const void *p, size_t n);
 void buf_addz(struct buf *b, const char *z);
 void buf_addc(struct buf *b, char c);
 void buf_addf(struct buf *b, const char *fmt, ...) PRINTF_LIKE(2, 3);
 bool buf_reserve(struct buf *b, size_t more); /* room for `more` bytes behind n; false on failure */
-struct str buf_str(const struct buf *b); /* borrowed until the next change */
+struct str buf_str(const struct buf *b);      /* borrowed until the next change */
 /* RC_OK, or the failure with a message that names `what`. */
 enum rc buf_check(const struct buf *b, const char *what, struct err *err) MUST_USE;
 /* Hands the bytes over (caller frees with free()) and leaves the buffer empty. NULL on failure. */

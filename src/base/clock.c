@@ -34,9 +34,9 @@ void clock_rfc3339(int64_t ms, char out[static 25])
 {
     struct tm tm;
     split(ms, &tm);
-    snprintf(out, 25, "%04d-%02d-%02dT%02d:%02d:%02d.%03dZ", (tm.tm_year + 1900) % 10000,
-             (tm.tm_mon + 1) % 100, tm.tm_mday % 100, tm.tm_hour % 100, tm.tm_min % 100,
-             tm.tm_sec % 100, (int)((ms % 1000 + 1000) % 1000));
+    snprintf(out, 25, "%04d-%02d-%02dT%02d:%02d:%02d.%03dZ", (tm.tm_year + 1900) % 10000, (tm.tm_mon + 1) % 100,
+             tm.tm_mday % 100, tm.tm_hour % 100, tm.tm_min % 100, tm.tm_sec % 100,
+             (int)((ms % 1000 + 1000) % 1000));
 }
 
 void clock_http_date(int64_t ms, char out[static 30])
@@ -44,9 +44,9 @@ void clock_http_date(int64_t ms, char out[static 30])
     static const char days[] = "SunMonTueWedThuFriSat", months[] = "JanFebMarAprMayJunJulAugSepOctNovDec";
     struct tm tm;
     split(ms, &tm);
-    snprintf(out, 30, "%.3s, %02d %.3s %04d %02d:%02d:%02d GMT", days + 3 * tm.tm_wday,
-             tm.tm_mday % 100, months + 3 * tm.tm_mon, (tm.tm_year + 1900) % 10000, tm.tm_hour % 100,
-             tm.tm_min % 100, tm.tm_sec % 100);
+    snprintf(out, 30, "%.3s, %02d %.3s %04d %02d:%02d:%02d GMT", days + 3 * tm.tm_wday, tm.tm_mday % 100,
+             months + 3 * tm.tm_mon, (tm.tm_year + 1900) % 10000, tm.tm_hour % 100, tm.tm_min % 100,
+             tm.tm_sec % 100);
 }
 
 /* Takes `digits` digits off *s, between least and most. */
@@ -74,24 +74,23 @@ bool clock_parse(struct str s, int64_t *ms)
 {
     struct tm tm = {0};
     int milli = 0, zone_min = 0;
-    if (!number(&s, 4, 1000, 9999, &tm.tm_year) || !letter(&s, "-") ||
-        !number(&s, 2, 1, 12, &tm.tm_mon) || !letter(&s, "-") || !number(&s, 2, 1, 31, &tm.tm_mday))
+    if (!number(&s, 4, 1000, 9999, &tm.tm_year) || !letter(&s, "-") || !number(&s, 2, 1, 12, &tm.tm_mon) ||
+        !letter(&s, "-") || !number(&s, 2, 1, 31, &tm.tm_mday))
         return false;
     if (letter(&s, "Tt ")) {
-        if (!number(&s, 2, 0, 23, &tm.tm_hour) || !letter(&s, ":") ||
-            !number(&s, 2, 0, 59, &tm.tm_min) || !letter(&s, ":") ||
-            !number(&s, 2, 0, 60, &tm.tm_sec))
+        if (!number(&s, 2, 0, 23, &tm.tm_hour) || !letter(&s, ":") || !number(&s, 2, 0, 59, &tm.tm_min) ||
+            !letter(&s, ":") || !number(&s, 2, 0, 60, &tm.tm_sec))
             return false;
         if (letter(&s, ".")) {
             int d, scale = 100, any = 0;
-            for (; number(&s, 1, 0, 9, &d); scale /= 10, any = 1) milli += d * scale;
+            for (; number(&s, 1, 0, 9, &d); scale /= 10, any = 1)
+                milli += d * scale;
             if (!any) return false;
         }
         if (s.n && (s.p[0] == '+' || s.p[0] == '-')) {
             int sign = s.p[0] == '-' ? 1 : -1, h, m;
             s = str_sub(s, 1, s.n);
-            if (!number(&s, 2, 0, 23, &h) || (letter(&s, ":"), !number(&s, 2, 0, 59, &m)))
-                return false;
+            if (!number(&s, 2, 0, 23, &h) || (letter(&s, ":"), !number(&s, 2, 0, 59, &m))) return false;
             zone_min = sign * (h * 60 + m);
         } else if (!letter(&s, "Zz")) {
             return false;

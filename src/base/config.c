@@ -29,7 +29,8 @@ static const struct unit {
 static bool with_unit(struct str s, const struct unit *units, double *out)
 {
     size_t digits = 0;
-    while (digits < s.n && (isdigit((unsigned char)s.p[digits]) || strchr(".-", s.p[digits]))) digits++;
+    while (digits < s.n && (isdigit((unsigned char)s.p[digits]) || strchr(".-", s.p[digits])))
+        digits++;
     struct str tail = str_sub(s, digits, s.n);
     for (; units->name; units++)
         if (str_ieqz(tail, units->name)) {
@@ -44,14 +45,18 @@ static bool parse_number(const struct config_key *key, struct str value, double 
 {
     int64_t whole;
     switch (key->type) {
-    case CONFIG_STRING: return true;
+    case CONFIG_STRING:
+        return true;
     case CONFIG_INT:
         if (!str_to_i64(value, &whole)) return false;
         *out = (double)whole;
         return true;
-    case CONFIG_FLOAT: return with_unit(value, plain, out);
-    case CONFIG_DURATION_MS: return with_unit(value, durations, out);
-    case CONFIG_BYTES: return with_unit(value, sizes, out);
+    case CONFIG_FLOAT:
+        return with_unit(value, plain, out);
+    case CONFIG_DURATION_MS:
+        return with_unit(value, durations, out);
+    case CONFIG_BYTES:
+        return with_unit(value, sizes, out);
     case CONFIG_BOOL:
         *out = str_ieqz(value, "yes") || str_ieqz(value, "true") || str_ieqz(value, "on");
         return *out != 0 || str_ieqz(value, "no") || str_ieqz(value, "false") || str_ieqz(value, "off");
@@ -62,12 +67,18 @@ static bool parse_number(const struct config_key *key, struct str value, double 
 static const char *expects(enum config_type type)
 {
     switch (type) {
-    case CONFIG_INT: return "a whole number";
-    case CONFIG_FLOAT: return "a number";
-    case CONFIG_BOOL: return "yes or no";
-    case CONFIG_DURATION_MS: return "a duration such as 250ms, 3s, 5m, 2h or 30d";
-    case CONFIG_BYTES: return "a size such as 4096, 64k, 20m or 2g";
-    case CONFIG_STRING: break;
+    case CONFIG_INT:
+        return "a whole number";
+    case CONFIG_FLOAT:
+        return "a number";
+    case CONFIG_BOOL:
+        return "yes or no";
+    case CONFIG_DURATION_MS:
+        return "a duration such as 250ms, 3s, 5m, 2h or 30d";
+    case CONFIG_BYTES:
+        return "a size such as 4096, 64k, 20m or 2g";
+    case CONFIG_STRING:
+        break;
     }
     return "text";
 }
@@ -95,7 +106,8 @@ enum rc config_create(const struct config_key *const *tables, struct config **ou
     size_t n = 0;
     *out = NULL;
     for (size_t t = 0; tables[t]; t++)
-        for (const struct config_key *k = tables[t]; k->name; k++) n++;
+        for (const struct config_key *k = tables[t]; k->name; k++)
+            n++;
     struct config *c = calloc(1, sizeof *c);
     if (c) c->settings = calloc(n + 1, sizeof *c->settings);
     if (!c || !c->settings) {
@@ -119,7 +131,8 @@ enum rc config_create(const struct config_key *const *tables, struct config **ou
 void config_destroy(struct config *c)
 {
     if (!c) return;
-    for (size_t i = 0; i < c->n; i++) free(c->settings[i].text);
+    for (size_t i = 0; i < c->n; i++)
+        free(c->settings[i].text);
     free(c->settings);
     free(c);
 }
@@ -150,8 +163,10 @@ enum rc config_load_file(struct config *c, const char *path, struct err *err)
         struct str value = str_trim(str_split(&rest, '\n'));
         if (value.n == 0 || value.p[0] == '#') continue;
         struct str key = str_split(&value, '=');
-        if (!value.p) rc = err_set(err, RC_INVALID, "expected \"key = value\"");
-        else rc = config_set(c, key, value, err);
+        if (!value.p)
+            rc = err_set(err, RC_INVALID, "expected \"key = value\"");
+        else
+            rc = config_set(c, key, value, err);
         if (rc) err_prefix(err, "%s, line %d: ", path, line_no);
     }
     free(text);
@@ -163,7 +178,8 @@ enum rc config_load_env(struct config *c, struct err *err)
     for (size_t i = 0; i < c->n; i++) {
         char name[128];
         snprintf(name, sizeof name, "PENDERIE_%s", c->settings[i].key->name);
-        for (char *p = name; *p; p++) *p = (char)toupper((unsigned char)*p);
+        for (char *p = name; *p; p++)
+            *p = (char)toupper((unsigned char)*p);
         const char *value = getenv(name);
         if (!value) continue;
         enum rc rc = assign(&c->settings[i], str_of(value), err);
@@ -206,7 +222,8 @@ void config_annotate(const struct config *c, struct buf *out)
             struct str line = str_utf8_cut(help, 96);
             if (line.n < help.n) {
                 size_t cut = line.n;
-                while (cut && line.p[cut - 1] != ' ') cut--;
+                while (cut && line.p[cut - 1] != ' ')
+                    cut--;
                 if (cut) line.n = cut;
             }
             help = str_sub(help, line.n, help.n);

@@ -14,11 +14,11 @@
 enum config_type { CONFIG_STRING, CONFIG_INT, CONFIG_FLOAT, CONFIG_BOOL, CONFIG_DURATION_MS, CONFIG_BYTES };
 
 struct config_key {
-    const char *name;          /* "http_port"; NULL ends a table */
+    const char *name; /* "http_port"; NULL ends a table */
     enum config_type type;
-    const char *fallback;      /* the default, as it would be written in the file */
-    double least, most;        /* for numbers; both 0: no limit. Durations in ms, sizes in bytes */
-    const char *help;          /* one or more sentences for the annotated file */
+    const char *fallback; /* the default, as it would be written in the file */
+    double least, most;   /* for numbers; both 0: no limit. Durations in ms, sizes in bytes */
+    const char *help;     /* one or more sentences for the annotated file */
 };
 
 struct config;

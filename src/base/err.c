@@ -78,8 +78,7 @@ enum rc err_errno(struct err *err, const char *fmt, ...)
     if (err) {
         char reason[128];
         size_t n = strlen(err->message);
-        snprintf(err->message + n, sizeof err->message - n, ": %s",
-                 strerror_r(e, reason, sizeof reason));
+        snprintf(err->message + n, sizeof err->message - n, ": %s", strerror_r(e, reason, sizeof reason));
     }
     return code;
 }

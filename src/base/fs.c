@@ -41,7 +41,8 @@ enum rc fs_read(const char *path, size_t max_bytes, char **p, size_t *n, struct 
         b.n += (size_t)got;
         b.p[b.n] = 0;
     }
-    if (b.failed == RC_NOMEM) rc = err_set(err, RC_NOMEM, "out of memory reading %s", path);
+    if (b.failed == RC_NOMEM)
+        rc = err_set(err, RC_NOMEM, "out of memory reading %s", path);
     else if (b.failed || b.n > max_bytes)
         rc = err_set(err, RC_TOO_LARGE, "%s is larger than %zu bytes", path, max_bytes);
     if (!rc) {
@@ -114,8 +115,7 @@ enum rc fs_mkdirs(const char *path, unsigned mode, struct err *err)
     if (len <= 0 || (size_t)len >= sizeof dir) return err_set(err, RC_INVALID, "bad path: %s", path);
     for (char *slash = strchr(dir + 1, '/');; slash = strchr(slash + 1, '/')) {
         if (slash) *slash = 0;
-        if (mkdir(dir, (mode_t)mode) && errno != EEXIST)
-            return err_errno(err, "cannot make folder %s", dir);
+        if (mkdir(dir, (mode_t)mode) && errno != EEXIST) return err_errno(err, "cannot make folder %s", dir);
         if (!slash) break;
         *slash = '/';
     }
@@ -174,7 +174,8 @@ static enum rc walk(const char *path, fs_each_fn each, fs_each_fn after, void *c
         if (rc) continue;
         if (len < 0 || (size_t)len >= sizeof child) continue;
         if (lstat(child, &st)) continue; /* gone meanwhile */
-        if (S_ISDIR(st.st_mode)) rc = walk(child, each, after, ctx, err);
+        if (S_ISDIR(st.st_mode))
+            rc = walk(child, each, after, ctx, err);
         else if (S_ISREG(st.st_mode) || (S_ISLNK(st.st_mode) && !fs_is_dir(child)))
             rc = each(child, ctx, err);
     }

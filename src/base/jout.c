@@ -76,8 +76,10 @@ void jout_str(struct jout *o, struct str s)
 
 void jout_z(struct jout *o, const char *z)
 {
-    if (z) jout_str(o, str_of(z));
-    else jout_null(o);
+    if (z)
+        jout_str(o, str_of(z));
+    else
+        jout_null(o);
 }
 
 void jout_i64(struct jout *o, int64_t v)

@@ -20,7 +20,7 @@ struct jout {
     struct buf *buf;
     int depth;
     bool after_key;
-    bool any[JOUT_MAX_DEPTH];  /* whether this level has a value already */
+    bool any[JOUT_MAX_DEPTH]; /* whether this level has a value already */
     char closer[JOUT_MAX_DEPTH];
 };
 
@@ -33,7 +33,7 @@ void jout_key(struct jout *o, const char *key);
 void jout_str(struct jout *o, struct str s);
 void jout_z(struct jout *o, const char *z); /* NULL gives null */
 void jout_i64(struct jout *o, int64_t v);
-void jout_f64(struct jout *o, double v);              /* shortest that reads back the same */
+void jout_f64(struct jout *o, double v);               /* shortest that reads back the same */
 void jout_dec(struct jout *o, double v, int decimals); /* rounded: 0.9312 */
 void jout_bool(struct jout *o, bool v);
 void jout_null(struct jout *o);

@@ -17,8 +17,7 @@ enum rc jval_parse(struct str text, size_t max_bytes, struct jval **out, struct 
     if (!v) {
         if (json_error_code(&e) == json_error_out_of_memory)
             return err_set(err, RC_NOMEM, "out of memory reading JSON");
-        return err_set(err, RC_INVALID, "not valid JSON: line %d, column %d: %s", e.line, e.column,
-                       e.text);
+        return err_set(err, RC_INVALID, "not valid JSON: line %d, column %d: %s", e.line, e.column, e.text);
     }
     *out = (struct jval *)(void *)v;
     return RC_OK;
@@ -61,7 +60,8 @@ const char *jval_member(const struct jval *object, size_t i, const struct jval *
 {
     json_t *o = (json_t *)(void *)in(object);
     void *it = json_object_iter(o);
-    while (it && i--) it = json_object_iter_next(o, it);
+    while (it && i--)
+        it = json_object_iter_next(o, it);
     if (!it) return NULL;
     *value = out_of(json_object_iter_value(it));
     return json_object_iter_key(it);

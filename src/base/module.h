@@ -10,21 +10,21 @@
 
 #include "base/err.h"
 
-struct app;          /* base/app.h */
-struct config_key;   /* base/config.h */
-struct http_route;   /* http/http.h */
-struct http_schema;  /* http/http.h */
-struct migration;    /* store/store.h */
-struct metric;       /* metric/metric.h */
+struct app;         /* base/app.h */
+struct config_key;  /* base/config.h */
+struct http_route;  /* http/http.h */
+struct http_schema; /* http/http.h */
+struct migration;   /* store/store.h */
+struct metric;      /* metric/metric.h */
 struct jout;
 
 struct module {
-    const char *name;                      /* its folder */
-    const struct config_key *config;       /* ends with a NULL name; may be NULL, as all below */
-    const struct migration *migrations;    /* ends with version 0 */
-    struct metric *const *metrics;         /* ends with NULL */
-    const struct http_route *routes;       /* ends with a NULL path */
-    const struct http_schema *schemas;     /* ends with a NULL name: components of the OpenAPI document */
+    const char *name;                   /* its folder */
+    const struct config_key *config;    /* ends with a NULL name; may be NULL, as all below */
+    const struct migration *migrations; /* ends with version 0 */
+    struct metric *const *metrics;      /* ends with NULL */
+    const struct http_route *routes;    /* ends with a NULL path */
+    const struct http_schema *schemas;  /* ends with a NULL name: components of the OpenAPI document */
     /* Tables whose rows concern a person ("store.table", NULL-ended). A module that lists one must
      * have both functions below; a test checks that. */
     const char *const *personal_tables;

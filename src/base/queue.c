@@ -36,7 +36,8 @@ static void *work(void *arg)
     struct queue *q = w->queue;
     pthread_mutex_lock(&q->lock);
     for (;;) {
-        while (!q->waiting && !q->stopping) pthread_cond_wait(&q->not_empty, &q->lock);
+        while (!q->waiting && !q->stopping)
+            pthread_cond_wait(&q->not_empty, &q->lock);
         if (!q->waiting) break;
         struct item item = q->ring[q->head];
         q->head = (q->head + 1) % q->capacity;
@@ -53,8 +54,7 @@ static void *work(void *arg)
     return NULL;
 }
 
-enum rc queue_create(const char *name, unsigned workers, size_t capacity, struct queue **out,
-                     struct err *err)
+enum rc queue_create(const char *name, unsigned workers, size_t capacity, struct queue **out, struct err *err)
 {
     ASSERT(workers >= 1 && workers <= 256 && capacity >= 1);
     *out = NULL;
@@ -93,7 +93,8 @@ void queue_destroy(struct queue *q)
     pthread_cond_broadcast(&q->not_empty);
     pthread_cond_broadcast(&q->not_full);
     pthread_mutex_unlock(&q->lock);
-    for (unsigned i = 0; i < q->workers; i++) pthread_join(q->worker[i].thread, NULL);
+    for (unsigned i = 0; i < q->workers; i++)
+        pthread_join(q->worker[i].thread, NULL);
     pthread_cond_destroy(&q->idle);
     pthread_cond_destroy(&q->not_full);
     pthread_cond_destroy(&q->not_empty);
@@ -133,7 +134,8 @@ enum rc queue_push_wait(struct queue *q, queue_fn fn, void *task, struct err *er
 void queue_drain(struct queue *q)
 {
     pthread_mutex_lock(&q->lock);
-    while (q->waiting || q->running) pthread_cond_wait(&q->idle, &q->lock);
+    while (q->waiting || q->running)
+        pthread_cond_wait(&q->idle, &q->lock);
     pthread_mutex_unlock(&q->lock);
 }
 

@@ -12,10 +12,7 @@ static bool blank(char c) { return c == ' ' || (c >= '\t' && c <= '\r'); }
 
 struct str str_of(const char *z) { return z ? (struct str){z, strlen(z)} : STR_NONE; }
 
-bool str_eq(struct str a, struct str b)
-{
-    return a.n == b.n && (a.n == 0 || memcmp(a.p, b.p, a.n) == 0);
-}
+bool str_eq(struct str a, struct str b) { return a.n == b.n && (a.n == 0 || memcmp(a.p, b.p, a.n) == 0); }
 
 bool str_eqz(struct str a, const char *z) { return str_eq(a, str_of(z)); }
 
@@ -48,8 +45,10 @@ bool str_ends(struct str s, struct str suffix)
 
 struct str str_trim(struct str s)
 {
-    while (s.n && blank(s.p[0])) s.p++, s.n--;
-    while (s.n && blank(s.p[s.n - 1])) s.n--;
+    while (s.n && blank(s.p[0]))
+        s.p++, s.n--;
+    while (s.n && blank(s.p[s.n - 1]))
+        s.n--;
     return s;
 }
 
@@ -94,8 +93,7 @@ bool str_to_u64(struct str s, uint64_t *out)
     if (s.n == 0) return false;
     for (size_t i = 0; i < s.n; i++) {
         if (s.p[i] < '0' || s.p[i] > '9') return false;
-        if (__builtin_mul_overflow(v, 10, &v) ||
-            __builtin_add_overflow(v, (uint64_t)(s.p[i] - '0'), &v))
+        if (__builtin_mul_overflow(v, 10, &v) || __builtin_add_overflow(v, (uint64_t)(s.p[i] - '0'), &v))
             return false;
     }
     *out = v;
@@ -125,8 +123,7 @@ bool str_to_f64(struct str s, double *out)
         locale_t made = newlocale(LC_ALL_MASK, "C", (locale_t)0);
         locale_t none = (locale_t)0;
         if (!made) return false;
-        if (!__atomic_compare_exchange_n(&c_locale, &none, made, false, __ATOMIC_ACQ_REL,
-                                         __ATOMIC_ACQUIRE))
+        if (!__atomic_compare_exchange_n(&c_locale, &none, made, false, __ATOMIC_ACQ_REL, __ATOMIC_ACQUIRE))
             freelocale(made);
     }
     double v = strtod_l(z, &end, c_locale);
@@ -141,12 +138,17 @@ uint32_t str_utf8_next(struct str *s)
     const unsigned char *p = (const unsigned char *)s->p;
     uint32_t cp = p[0], least = 0;
     size_t more = 0;
-    if (p[0] >= 0xf0 && p[0] < 0xf5) cp &= 7, more = 3, least = 0x10000;
-    else if (p[0] >= 0xe0 && p[0] < 0xf0) cp &= 15, more = 2, least = 0x800;
-    else if (p[0] >= 0xc2 && p[0] < 0xe0) cp &= 31, more = 1, least = 0x80;
-    else if (p[0] >= 0x80) cp = 0xfffd;
+    if (p[0] >= 0xf0 && p[0] < 0xf5)
+        cp &= 7, more = 3, least = 0x10000;
+    else if (p[0] >= 0xe0 && p[0] < 0xf0)
+        cp &= 15, more = 2, least = 0x800;
+    else if (p[0] >= 0xc2 && p[0] < 0xe0)
+        cp &= 31, more = 1, least = 0x80;
+    else if (p[0] >= 0x80)
+        cp = 0xfffd;
     size_t i = 1;
-    for (; i <= more && i < s->n && (p[i] & 0xc0) == 0x80; i++) cp = cp << 6 | (p[i] & 63u);
+    for (; i <= more && i < s->n && (p[i] & 0xc0) == 0x80; i++)
+        cp = cp << 6 | (p[i] & 63u);
     if (i <= more || cp < least || cp > 0x10ffff || (cp >= 0xd800 && cp < 0xe000)) {
         cp = 0xfffd;
         more = 0;
@@ -193,13 +195,15 @@ size_t str_utf8_put(uint32_t cp, char out[static 4])
 struct str str_utf8_cut(struct str s, size_t n)
 {
     if (s.n <= n) return s;
-    while (n && ((unsigned char)s.p[n] & 0xc0) == 0x80) n--;
+    while (n && ((unsigned char)s.p[n] & 0xc0) == 0x80)
+        n--;
     return (struct str){s.p, n};
 }
 
 uint64_t str_hash(struct str s)
 {
     uint64_t h = 0xcbf29ce484222325u;
-    for (size_t i = 0; i < s.n; i++) h = (h ^ (unsigned char)s.p[i]) * 0x100000001b3u;
+    for (size_t i = 0; i < s.n; i++)
+        h = (h ^ (unsigned char)s.p[i]) * 0x100000001b3u;
     return h;
 }

@@ -27,7 +27,7 @@ bool str_ieqz(struct str a, const char *z);
 int str_cmp(struct str a, struct str b); /* bytewise, as memcmp */
 bool str_starts(struct str s, struct str prefix);
 bool str_ends(struct str s, struct str suffix);
-struct str str_trim(struct str s); /* ASCII white space off both ends */
+struct str str_trim(struct str s);                       /* ASCII white space off both ends */
 struct str str_sub(struct str s, size_t from, size_t n); /* clamped */
 /* Index of the first `c` or `needle`, or SIZE_MAX. */
 size_t str_chr(struct str s, char c);

@@ -30,8 +30,12 @@ static enum rc assign(const struct cli_option *o, const char *value, struct err 
 {
     struct cli_list *list;
     switch (o->type) {
-    case CLI_FLAG: *(bool *)o->target = true; return RC_OK;
-    case CLI_STRING: *(const char **)o->target = value; return RC_OK;
+    case CLI_FLAG:
+        *(bool *)o->target = true;
+        return RC_OK;
+    case CLI_STRING:
+        *(const char **)o->target = value;
+        return RC_OK;
     case CLI_INT:
         if (str_to_i64(str_of(value), o->target)) return RC_OK;
         return err_set(err, RC_INVALID, "--%s: \"%s\" is not a whole number", o->name, value);
@@ -106,8 +110,10 @@ enum rc cli_config(const char *file, const struct cli_list *sets, struct config 
     for (size_t i = 0; !rc && sets && i < sets->n; i++) {
         struct str value = str_of(sets->v[i]);
         struct str key = str_split(&value, '=');
-        if (!value.p) rc = err_set(err, RC_INVALID, "--set %s: expected key=value", sets->v[i]);
-        else rc = config_set(*out, key, value, err);
+        if (!value.p)
+            rc = err_set(err, RC_INVALID, "--set %s: expected key=value", sets->v[i]);
+        else
+            rc = config_set(*out, key, value, err);
     }
     if (rc) {
         config_destroy(*out);
@@ -123,7 +129,10 @@ enum rc cli_config_set(struct config *c, const char *key, const char *value, str
 
 void cli_progress_start(struct cli_progress *p, const char *what, int64_t total)
 {
-    *p = (struct cli_progress){.what = what, .total = total, .started_us = clock_mono_us(), .on = true,
+    *p = (struct cli_progress){.what = what,
+                               .total = total,
+                               .started_us = clock_mono_us(),
+                               .on = true,
                                .terminal = isatty(STDERR_FILENO)};
     p->shown_us = p->started_us;
 }
@@ -146,8 +155,10 @@ static void show(struct cli_progress *p, int64_t done)
         n = snprintf(line, sizeof line, "%s %lld  %.0f/s", p->what, (long long)done, rate);
     }
     if (n < 0) return;
-    if (p->terminal) fprintf(stderr, "\r\033[K%s", line);
-    else fprintf(stderr, "%s\n", line);
+    if (p->terminal)
+        fprintf(stderr, "\r\033[K%s", line);
+    else
+        fprintf(stderr, "%s\n", line);
 }
 
 void cli_progress_set(struct cli_progress *p, int64_t done)

@@ -17,19 +17,19 @@ struct cli_list {
 };
 
 struct cli_option {
-    const char *name;        /* "data" for --data; NULL ends the table */
+    const char *name; /* "data" for --data; NULL ends the table */
     enum cli_type type;
     const char *placeholder; /* "DIR" */
     const char *help;
-    void *target;            /* bool, const char *, int64_t or struct cli_list; its value before is the default */
+    void *target; /* bool, const char *, int64_t or struct cli_list; its value before is the default */
     bool required;
 };
 
 struct cli_command {
     const char *name;
-    const char *summary;     /* one line, for `penderie --help` */
-    const char *usage;       /* what follows the options: "PATH..."; "" for nothing */
-    const char *details;     /* paragraphs for `penderie NAME --help`; may be NULL */
+    const char *summary; /* one line, for `penderie --help` */
+    const char *usage;   /* what follows the options: "PATH..."; "" for nothing */
+    const char *details; /* paragraphs for `penderie NAME --help`; may be NULL */
     /* argv[0] is the command's name. Errors are printed by the caller from *err, with their exit status. */
     enum rc (*run)(int argc, char **argv, struct err *err);
 };
@@ -43,7 +43,8 @@ enum rc cli_parse(const struct cli_command *command, const struct cli_option *op
 
 struct config;
 /* All settings of cli_modules: defaults, then `file` (NULL: none), the environment, and `sets` (key=value). */
-enum rc cli_config(const char *file, const struct cli_list *sets, struct config **out, struct err *err) MUST_USE;
+enum rc cli_config(const char *file, const struct cli_list *sets, struct config **out,
+                   struct err *err) MUST_USE;
 /* For `--data DIR` and the like on top of that. */
 enum rc cli_config_set(struct config *c, const char *key, const char *value, struct err *err) MUST_USE;
 

@@ -32,7 +32,8 @@ static enum rc run(int argc, char **argv, struct err *err)
     rc = cli_config(file, &sets, &config, err);
     if (!rc && !file) {
         struct buf text = BUF_INIT(1 << 20);
-        buf_addz(&text, "# penderie.conf: all settings with their defaults. `penderie config` printed this.\n\n");
+        buf_addz(&text,
+                 "# penderie.conf: all settings with their defaults. `penderie config` printed this.\n\n");
         config_annotate(config, &text);
         rc = buf_check(&text, "the settings", err);
         if (!rc) fwrite(text.p, 1, text.n, stdout);

@@ -47,7 +47,8 @@ void metric_set(struct metric *m, const char *value, double v)
 static int bucket_of(const struct metric *m, double v)
 {
     int b = 0;
-    while (b < METRIC_BUCKETS && m->bounds[b] > 0 && v > m->bounds[b]) b++;
+    while (b < METRIC_BUCKETS && m->bounds[b] > 0 && v > m->bounds[b])
+        b++;
     return b < METRIC_BUCKETS && m->bounds[b] > 0 ? b : METRIC_BUCKETS;
 }
 
@@ -80,8 +81,10 @@ static void write_labels(const struct metric *m, const char *value, const char *
         buf_addf(out, "%s=\"", m->label);
         for (; *value; value++) {
             if (*value == '"' || *value == '\\') buf_addc(out, '\\');
-            if (*value == '\n') buf_addz(out, "\\n");
-            else buf_addc(out, *value);
+            if (*value == '\n')
+                buf_addz(out, "\\n");
+            else
+                buf_addc(out, *value);
         }
         buf_addc(out, '"');
     }
@@ -119,8 +122,7 @@ void metric_write(const struct metric *m, struct buf *out)
         const struct metric_series *s = &m->series[i];
         const char *value = atomic_load_explicit(&s->value, memory_order_acquire);
         if (!value) {
-            if (i == 0 && !m->label && m->kind != METRIC_KIND_HISTOGRAM)
-                buf_addf(out, "%s 0\n", m->name);
+            if (i == 0 && !m->label && m->kind != METRIC_KIND_HISTOGRAM) buf_addf(out, "%s 0\n", m->name);
             break;
         }
         if (m->kind == METRIC_KIND_HISTOGRAM) {
@@ -129,7 +131,9 @@ void metric_write(const struct metric *m, struct buf *out)
         }
         buf_addz(out, m->name);
         write_labels(m, value, NULL, out);
-        if (m->kind == METRIC_KIND_GAUGE) buf_addf(out, " %.17g\n", atomic_load(&s->sum));
-        else buf_addf(out, " %llu\n", (unsigned long long)atomic_load(&s->count));
+        if (m->kind == METRIC_KIND_GAUGE)
+            buf_addf(out, " %.17g\n", atomic_load(&s->sum));
+        else
+            buf_addf(out, " %llu\n", (unsigned long long)atomic_load(&s->count));
     }
 }

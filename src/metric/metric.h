@@ -20,25 +20,49 @@ enum metric_kind { METRIC_KIND_COUNTER, METRIC_KIND_GAUGE, METRIC_KIND_HISTOGRAM
 enum { METRIC_SERIES = 64, METRIC_BUCKETS = 16 };
 
 struct metric_series {
-    _Atomic(char *) value;                      /* the label's value; NULL: free */
-    _Atomic uint64_t count;                     /* counters and histograms */
-    _Atomic double sum;                         /* gauges, and the sum of a histogram */
+    _Atomic(char *) value;                       /* the label's value; NULL: free */
+    _Atomic uint64_t count;                      /* counters and histograms */
+    _Atomic double sum;                          /* gauges, and the sum of a histogram */
     _Atomic uint64_t bucket[METRIC_BUCKETS + 1]; /* not cumulative; the last is +Inf */
 };
 
 struct metric {
     const char *name, *help, *label; /* label NULL: a single series */
     enum metric_kind kind;
-    double bounds[METRIC_BUCKETS];   /* upper bounds, ascending; unused ones 0 */
+    double bounds[METRIC_BUCKETS]; /* upper bounds, ascending; unused ones 0 */
     struct metric_series series[METRIC_SERIES];
 };
 
-#define METRIC_COUNTER(n, h, l) {.name = (n), .help = (h), .label = (l), .kind = METRIC_KIND_COUNTER}
-#define METRIC_GAUGE(n, h, l) {.name = (n), .help = (h), .label = (l), .kind = METRIC_KIND_GAUGE}
+#define METRIC_COUNTER(n, h, l)                                             \
+    {                                                                       \
+        .name = (n), .help = (h), .label = (l), .kind = METRIC_KIND_COUNTER \
+    }
+#define METRIC_GAUGE(n, h, l)                                             \
+    {                                                                     \
+        .name = (n), .help = (h), .label = (l), .kind = METRIC_KIND_GAUGE \
+    }
 /* Seconds, 1 ms to 30 s: for answers. */
-#define METRIC_SECONDS(n, h, l)                                                                      \
-    {.name = (n), .help = (h), .label = (l), .kind = METRIC_KIND_HISTOGRAM,                          \
-     .bounds = {.001, .0025, .005, .01, .02, .03, .06, .1, .15, .25, .5, 1, 3, 5, 10, 30}}
+#define METRIC_SECONDS(n, h, l)                                                            \
+    {                                                                                      \
+        .name = (n), .help = (h), .label = (l), .kind = METRIC_KIND_HISTOGRAM, .bounds = { \
+            .001,                                                                          \
+            .0025,                                                                         \
+            .005,                                                                          \
+            .01,                                                                           \
+            .02,                                                                           \
+            .03,                                                                           \
+            .06,                                                                           \
+            .1,                                                                            \
+            .15,                                                                           \
+            .25,                                                                           \
+            .5,                                                                            \
+            1,                                                                             \
+            3,                                                                             \
+            5,                                                                             \
+            10,                                                                            \
+            30                                                                             \
+        }                                                                                  \
+    }
 
 /* `value` of the label; NULL for a metric without label. */
 void metric_add(struct metric *m, const char *value, uint64_t n);

@@ -19,6 +19,9 @@ struct app {
     struct infer *model;
     struct rank *rank;           /* the current snapshot and searches over it */
     struct queue *light, *heavy; /* workers for answers; heavy ones have an inference request each */
+    /* Numbers for infer_*(): jobs and commands use job_worker .. job_worker + job_workers - 1; the
+     * server's own workers have others, so that an import beside running requests meets nobody. */
+    unsigned job_worker, job_workers;
     struct http_server *http;
     const struct module *const *modules;
 };

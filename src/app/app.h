@@ -9,6 +9,7 @@
 #define APP_APP_H
 
 #include "base/app.h"
+#include "base/config.h"
 
 enum app_parts {
     APP_CATALOG = 1,

@@ -26,18 +26,18 @@ extern const struct fts_schema catalog_fts; /* doc = product.doc; fields title, 
 
 /* A product as rank/ loads it. All strings are borrowed for the call; p NULL: unknown. */
 struct catalog_row {
-    int64_t doc;              /* internal number, stable for the life of the product, used as FTS doc */
+    int64_t doc; /* internal number, stable for the life of the product, used as FTS doc */
     struct str id, title, brand, link, picture; /* picture: key of the main picture, see catalog_picture_url */
     struct str category, colour, gender, age_group, season, style, material, pattern;
-    struct str colours;       /* JSON array of {"name","share"} of the main picture */
-    uint32_t filled;          /* bit (1 << enum vocab_field): this value came from the model */
-    struct str sizes;         /* canonical sizes of available variants, separated by '|' */
+    struct str colours; /* JSON array of {"name","share"} of the main picture */
+    uint32_t filled;    /* bit (1 << enum vocab_field): this value came from the model */
+    struct str sizes;   /* canonical sizes of available variants, separated by '|' */
     int64_t first_seen_ms;
-    const float *embedding;   /* (dim) f32, NULL: none yet for the active model */
+    const float *embedding; /* (dim) f32, NULL: none yet for the active model */
     size_t dim;
     uint64_t dhash;
 };
-struct catalog_offer {        /* the cheapest available variant's offer in one shop */
+struct catalog_offer { /* the cheapest available variant's offer in one shop */
     int64_t doc;
     struct str shop, currency;
     int64_t price_cents, sale_cents; /* sale_cents -1: no sale */
@@ -51,7 +51,8 @@ enum rc catalog_each(struct store_tx *tx, catalog_row_fn each, void *ctx, struct
 enum rc catalog_each_offer(struct store_tx *tx, catalog_offer_fn each, void *ctx, struct err *err) MUST_USE;
 
 /* Rises with every publication; the model's version that its embeddings belong to ("" before the first). */
-enum rc catalog_generation(struct store_tx *tx, int64_t *generation, char model[static 128], struct err *err) MUST_USE;
+enum rc catalog_generation(struct store_tx *tx, int64_t *generation, char model[static 128],
+                           struct err *err) MUST_USE;
 
 /* The product as the API shows it (schema "Product"), as JSON text in the arena. RC_NOT_FOUND. `shop`: NULL
  * or "" for the web shop. */

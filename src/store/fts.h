@@ -13,16 +13,16 @@
 enum { FTS_MAX_FIELDS = 8, FTS_MAX_TERMS = 64 };
 
 struct fts_schema {
-    const char *table;                     /* [a-z_]+ */
-    const char *fields[FTS_MAX_FIELDS];    /* NULL-ended unless full */
+    const char *table;                  /* [a-z_]+ */
+    const char *fields[FTS_MAX_FIELDS]; /* NULL-ended unless full */
     double weights[FTS_MAX_FIELDS];
 };
 
 /* Makes the index if it is missing. */
 enum rc fts_create(struct store_tx *tx, const struct fts_schema *schema, struct err *err) MUST_USE;
 /* `fields`: space-separated tokens ([a-z0-9]+ or any non-ASCII letters), one entry a field. Replaces. */
-enum rc fts_put(struct store_tx *tx, const struct fts_schema *schema, int64_t doc,
-                const struct str *fields, struct err *err) MUST_USE;
+enum rc fts_put(struct store_tx *tx, const struct fts_schema *schema, int64_t doc, const struct str *fields,
+                struct err *err) MUST_USE;
 enum rc fts_delete(struct store_tx *tx, const struct fts_schema *schema, int64_t doc, struct err *err) MUST_USE;
 
 /* One term of a query: any of `alternatives` tokens (synonyms, corrections) counts as the term. */

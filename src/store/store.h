@@ -34,22 +34,22 @@ struct store_value {
 
 #define STORE_I(v) ((struct store_value){.type = STORE_INTEGER, .i = (v)})
 #define STORE_F(v) ((struct store_value){.type = STORE_REAL, .f = (v)})
-#define STORE_S(v) store_value_text(v)                                       /* struct str; p NULL: NULL */
-#define STORE_Z(v) store_value_text(str_of(v))                               /* char *; NULL: NULL */
+#define STORE_S(v) store_value_text(v)         /* struct str; p NULL: NULL */
+#define STORE_Z(v) store_value_text(str_of(v)) /* char *; NULL: NULL */
 #define STORE_B(ptr, len) ((struct store_value){.type = STORE_BLOB, .s = {(ptr), (len)}})
 #define STORE_NIL ((struct store_value){.type = STORE_NULL})
 struct store_value store_value_text(struct str s);
 
 struct migration {
-    const char *store;   /* which database it belongs to: "catalog", "ops", ... */
-    int version;         /* ascending within a module, from 1; 0 ends a table. Never edited once released */
-    const char *sql;     /* one or more statements of the common subset */
+    const char *store; /* which database it belongs to: "catalog", "ops", ... */
+    int version;       /* ascending within a module, from 1; 0 ends a table. Never edited once released */
+    const char *sql;   /* one or more statements of the common subset */
 };
 
 struct store_options {
-    const char *name;    /* "catalog": for messages, and the migrations that belong here */
-    int64_t busy_ms;     /* how long a writer waits for another; 0: 5,000 */
-    int readers;         /* pooled read connections; 0: 4 */
+    const char *name; /* "catalog": for messages, and the migrations that belong here */
+    int64_t busy_ms;  /* how long a writer waits for another; 0: 5,000 */
+    int readers;      /* pooled read connections; 0: 4 */
     bool read_only;
 };
 

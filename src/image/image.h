@@ -53,7 +53,9 @@ enum rc image_encode(const struct image *im, enum image_format format, int quali
  * BILINEAR on 8 bits, then padded to width x height by repeating the border, centred.
  * out: (height, width, 3) bytes, caller's. */
 enum rc image_resize_pad(const struct image *im, int width, int height, uint8_t *out, struct err *err) MUST_USE;
+/* Longest side reduced to longest_px; a picture that is smaller already is copied. */
 enum rc image_resize(const struct image *im, int longest_px, struct image *out, struct err *err) MUST_USE;
+/* The part of the box that lies inside; RC_INVALID when none does. */
 enum rc image_crop(const struct image *im, int x, int y, int w, int h, struct image *out, struct err *err) MUST_USE;
 
 struct image_box {

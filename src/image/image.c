@@ -1,0 +1,351 @@
+/*
+ * Reading and writing pictures through libvips.
+ *
+ * Threading: libvips is told to use one thread a picture, because the program decodes many at once; every call
+ * works on its own chain of operations. libvips keeps its error text in one place for all threads, so that text
+ * goes to the debug log alone and our messages are our own.
+ */
+#include "image/image.h"
+
+#include "base/log.h"
+
+#include <stdlib.h>
+#include <string.h>
+#include <vips/vips.h>
+
+static const int64_t default_max_pixels = 64000000;
+static const size_t default_max_bytes = 25u << 20;
+/* A progressive JPEG may carry thousands of empty passes over all its pixels; real ones have about ten. */
+enum { MAX_JPEG_SCANS = 120 };
+
+static void quiet(const char *domain, GLogLevelFlags level, const char *message, void *ctx)
+{
+    (void)domain, (void)level, (void)ctx;
+    log_debug("image", "%s", message);
+}
+
+enum rc image_startup(const char *argv0, struct err *err)
+{
+    if (vips_init(argv0 ? argv0 : "penderie"))
+        return err_set(err, RC_INTERNAL, "libvips does not start: %s", vips_error_buffer());
+    vips_concurrency_set(1);
+    vips_cache_set_max(0);
+    vips_block_untrusted_set(TRUE);
+    g_log_set_handler("VIPS", (GLogLevelFlags)(G_LOG_LEVEL_MASK), quiet, NULL);
+    return RC_OK;
+}
+
+void image_shutdown(void) { vips_shutdown(); }
+
+static bool is_avif(struct str bytes)
+{
+    /* ftyp box: size, "ftyp", major brand, version, compatible brands */
+    size_t size = (uint8_t)bytes.p[2] * 256u + (uint8_t)bytes.p[3];
+    for (size_t i = 8; i + 4 <= size && i + 4 <= bytes.n; i += i == 8 ? 8 : 4)
+        if (memcmp(bytes.p + i, "avif", 4) == 0 || memcmp(bytes.p + i, "avis", 4) == 0) return true;
+    return false;
+}
+
+enum image_format image_sniff(struct str bytes)
+{
+    static const char *const heic[] = {"heic", "heix", "heim", "heis", "hevc", "hevx", "mif1", "msf1"};
+    const char *p = bytes.p;
+    if (bytes.n < 12) return IMAGE_UNKNOWN;
+    if (memcmp(p, "\xff\xd8\xff", 3) == 0) return IMAGE_JPEG;
+    if (memcmp(p, "\x89PNG\r\n\x1a\n", 8) == 0) return IMAGE_PNG;
+    if (memcmp(p, "RIFF", 4) == 0 && memcmp(p + 8, "WEBP", 4) == 0) return IMAGE_WEBP;
+    if (memcmp(p, "GIF87a", 6) == 0 || memcmp(p, "GIF89a", 6) == 0) return IMAGE_GIF;
+    if (p[0] || p[1] || memcmp(p + 4, "ftyp", 4) != 0) return IMAGE_UNKNOWN;
+    if (is_avif(bytes)) return IMAGE_AVIF;
+    for (size_t i = 0; i < sizeof heic / sizeof *heic; i++)
+        if (memcmp(p + 8, heic[i], 4) == 0) return IMAGE_HEIC;
+    return IMAGE_UNKNOWN;
+}
+
+const char *image_mime(enum image_format f)
+{
+    static const char *const names[] = {"application/octet-stream", "image/jpeg", "image/png", "image/webp",
+                                        "image/heic", "image/avif", "image/gif"};
+    return names[f];
+}
+
+static enum rc damaged(struct err *err)
+{
+    log_debug("image", "%s", vips_error_buffer());
+    vips_error_clear();
+    return err_set(err, RC_UNPROCESSABLE,
+                   "this picture is damaged or cut off: send it again, or save it anew and send that");
+}
+
+static int jpeg_scans(struct str bytes)
+{
+    int n = 0;
+    const char *p = bytes.p, *end = p + bytes.n;
+    while ((p = memmem(p, (size_t)(end - p), "\xff\xda", 2))) {
+        n++;
+        p += 2;
+    }
+    return n;
+}
+
+/* Opens the file, header only. `by`: shrink while loading, 1 for none. */
+static VipsImage *load(struct str bytes, enum image_format format, double by)
+{
+    static const char *const loaders[] = {NULL, "jpegload_buffer", "pngload_buffer", "webpload_buffer",
+                                          "heifload_buffer", "heifload_buffer", "gifload_buffer"};
+    VipsImage *out = NULL;
+    VipsBlob *blob = vips_blob_new(NULL, bytes.p, bytes.n);
+    int bad;
+    if (format == IMAGE_JPEG)
+        bad = vips_call(loaders[format], blob, &out, "access", VIPS_ACCESS_SEQUENTIAL, "fail_on",
+                        VIPS_FAIL_ON_ERROR, "shrink", (int)by, NULL);
+    else if (format == IMAGE_WEBP)
+        bad = vips_call(loaders[format], blob, &out, "access", VIPS_ACCESS_SEQUENTIAL, "fail_on",
+                        VIPS_FAIL_ON_ERROR, "scale", 1 / by, NULL);
+    else
+        bad = vips_call(loaders[format], blob, &out, "access", VIPS_ACCESS_SEQUENTIAL, "fail_on",
+                        VIPS_FAIL_ON_ERROR, NULL);
+    vips_area_unref(VIPS_AREA(blob));
+    return bad ? NULL : out;
+}
+
+/* EXIF orientation 1 .. 8; HEIC and AVIF are turned by their decoder. */
+static int orientation(VipsImage *in, enum image_format format)
+{
+    if (format == IMAGE_HEIC || format == IMAGE_AVIF) return 1;
+    return vips_image_get_orientation(in);
+}
+
+static enum rc check_size(struct str bytes, enum image_format format, VipsImage *in, int64_t max_pixels,
+                          struct err *err)
+{
+    int64_t one = (int64_t)in->Xsize * in->Ysize, frames = vips_image_get_n_pages(in), all;
+    if (__builtin_mul_overflow(one, frames < 1 ? 1 : frames, &all)) all = INT64_MAX;
+    if (format == IMAGE_JPEG) {
+        int scans = jpeg_scans(bytes);
+        if (scans > MAX_JPEG_SCANS) return damaged(err);
+        /* All passes of a progressive file are kept in memory, at two bytes a sample. */
+        if (scans > 4 && __builtin_mul_overflow(all, 2, &all)) all = INT64_MAX;
+    }
+    if (all > max_pixels)
+        return err_set(err, RC_TOO_LARGE,
+                       "this picture has %lld megapixels, and %lld are allowed: send a smaller one",
+                       (long long)((all + 999999) / 1000000), (long long)(max_pixels / 1000000));
+    return RC_OK;
+}
+
+/* Opens the file and checks everything that can be known before decoding. */
+static enum rc open_checked(struct str bytes, const struct image_limits *limits, VipsImage **out,
+                            struct image_info *info, struct err *err)
+{
+    size_t max_bytes = limits && limits->max_bytes ? limits->max_bytes : default_max_bytes;
+    int64_t max_pixels = limits && limits->max_pixels > 0 ? limits->max_pixels : default_max_pixels;
+    if (bytes.n == 0)
+        return err_set(err, RC_UNPROCESSABLE, "this picture is empty (0 bytes): send it again");
+    if (bytes.n > max_bytes)
+        return err_set(err, RC_TOO_LARGE, "this picture has %zu MB, and %zu are allowed: send a smaller one",
+                       (bytes.n + 999999) / 1000000, max_bytes / 1000000);
+    enum image_format format = image_sniff(bytes);
+    if (format == IMAGE_UNKNOWN)
+        return err_set(err, RC_UNSUPPORTED,
+                       "this is not a picture we can read: send JPEG, PNG, WebP, HEIC or AVIF");
+    VipsImage *in = load(bytes, format, 1);
+    if (!in) return damaged(err);
+    enum rc rc = check_size(bytes, format, in, max_pixels, err);
+    if (rc) {
+        g_object_unref(in);
+        return rc;
+    }
+    bool turned = orientation(in, format) >= 5;
+    *info = (struct image_info){.format = format, .width = turned ? in->Ysize : in->Xsize,
+                                .height = turned ? in->Xsize : in->Ysize};
+    *out = in;
+    return RC_OK;
+}
+
+enum rc image_probe(struct str bytes, const struct image_limits *limits, struct image_info *out,
+                    struct err *err)
+{
+    VipsImage *in = NULL;
+    enum rc rc = open_checked(bytes, limits, &in, out, err);
+    if (in) g_object_unref(in);
+    return rc;
+}
+
+/* Replaces *im by the result of an operation on it; `next` is where that operation wrote. */
+static bool step(VipsImage **im, int bad, VipsImage **next)
+{
+    if (bad) return false;
+    g_object_unref(*im);
+    *im = *next;
+    return true;
+}
+
+/* True when the embedded profile is sRGB itself, as most are: then nothing needs converting. */
+static bool profile_is_srgb(VipsImage *im)
+{
+    const void *p;
+    size_t n;
+    if (vips_image_get_blob(im, VIPS_META_ICC_NAME, &p, &n)) return false;
+    return memmem(p, n, "sRGB", 4) || memmem(p, n, "s\0R\0G\0B", 7);
+}
+
+/* To 8-bit sRGB with three bands, or four where `keep_alpha`. */
+static bool to_srgb(VipsImage **im, bool keep_alpha)
+{
+    VipsImage *next = NULL;
+    if (vips_image_get_typeof(*im, VIPS_META_ICC_NAME) && (*im)->Coding == VIPS_CODING_NONE &&
+        !profile_is_srgb(*im)) {
+        if (vips_icc_transform(*im, &next, "srgb", "embedded", TRUE, "intent", VIPS_INTENT_RELATIVE, NULL))
+            vips_error_clear(); /* a broken profile: take the numbers for what they most likely are */
+        else step(im, 0, &next);
+    }
+    if ((*im)->Type != VIPS_INTERPRETATION_sRGB || (*im)->BandFmt != VIPS_FORMAT_UCHAR)
+        if (!step(im, vips_colourspace(*im, &next, VIPS_INTERPRETATION_sRGB, NULL), &next)) return false;
+    if ((*im)->Bands == 2 || (*im)->Bands > 4)
+        if (!step(im, vips_extract_band(*im, &next, 0, "n", (*im)->Bands == 2 ? 1 : 3, NULL), &next)) return false;
+    if ((*im)->Bands == 1) {
+        VipsImage *same[] = {*im, *im, *im};
+        if (!step(im, vips_bandjoin(same, &next, 3, NULL), &next)) return false;
+    }
+    if ((*im)->Bands == 4 && !keep_alpha)
+        if (!step(im, vips_extract_band(*im, &next, 0, "n", 3, NULL), &next)) return false;
+    if ((*im)->BandFmt != VIPS_FORMAT_UCHAR)
+        return step(im, vips_cast_uchar(*im, &next, NULL), &next);
+    return true;
+}
+
+/* Reduced so that the longest side is longest_px. */
+static bool reduce(VipsImage **im, int longest_px)
+{
+    VipsImage *next = NULL;
+    int w = (*im)->Xsize, h = (*im)->Ysize, longest = w > h ? w : h;
+    if (longest_px <= 0 || longest <= longest_px) return true;
+    if (vips_image_hasalpha(*im)) { /* before averaging: hidden pixels must not bleed in */
+        if (!to_srgb(im, true)) return false;
+        VipsArrayDouble *white = vips_array_double_newv(1, 255.0);
+        bool fine = step(im, vips_flatten(*im, &next, "background", white, NULL), &next);
+        vips_area_unref(VIPS_AREA(white));
+        if (!fine) return false;
+    }
+    int64_t shorter = (2 * (int64_t)(w < h ? w : h) * longest_px + longest) / (2 * (int64_t)longest);
+    double to_short = (double)(shorter < 1 ? 1 : shorter) / (w < h ? w : h), to_long = (double)longest_px / longest;
+    return step(im, vips_resize(*im, &next, w >= h ? to_long : to_short, "vscale", w >= h ? to_short : to_long,
+                                "kernel", VIPS_KERNEL_LINEAR, NULL), &next);
+}
+
+/* Copies decoded pixels upright into `out`. EXIF orientation: 5 to 8 swap the axes. */
+static void place(const uint8_t *in, int w, int h, int bands, int turn, uint8_t *out)
+{
+    int ow = turn >= 5 ? h : w, oh = turn >= 5 ? w : h;
+    for (int y = 0; y < oh; y++)
+        for (int x = 0; x < ow; x++, out += 3) {
+            int sx = turn >= 5 ? y : x, sy = turn >= 5 ? x : y;
+            if (turn == 2 || turn == 3 || turn == 7 || turn == 8) sx = w - 1 - sx;
+            if (turn == 3 || turn == 4 || turn == 6 || turn == 7) sy = h - 1 - sy;
+            const uint8_t *p = in + ((size_t)sy * (size_t)w + (size_t)sx) * (size_t)bands;
+            unsigned a = bands == 4 ? p[3] : 255;
+            if (a == 255) memcpy(out, p, 3);
+            else
+                for (int c = 0; c < 3; c++)
+                    out[c] = (uint8_t)((p[c] * a + 255 * (255 - a) + 127) / 255);
+        }
+}
+
+static enum rc to_memory(VipsImage *im, int turn, struct image *out, struct err *err)
+{
+    size_t n;
+    uint8_t *pixels = vips_image_write_to_memory(im, &n);
+    if (!pixels) return damaged(err);
+    ASSERT(n == (size_t)im->Xsize * (size_t)im->Ysize * (size_t)im->Bands && im->Bands >= 3);
+    enum rc rc = image_create(turn >= 5 ? im->Ysize : im->Xsize, turn >= 5 ? im->Xsize : im->Ysize, out, err);
+    if (!rc) place(pixels, im->Xsize, im->Ysize, im->Bands, turn, out->rgb);
+    g_free(pixels);
+    return rc;
+}
+
+enum rc image_decode(struct str bytes, const struct image_limits *limits, struct image *out,
+                     struct image_info *info, struct err *err)
+{
+    struct image_info local;
+    VipsImage *im = NULL;
+    int want = limits ? limits->longest_px : 0;
+    if (!info) info = &local;
+    enum rc rc = open_checked(bytes, limits, &im, info, err);
+    if (rc) return rc;
+    int turn = orientation(im, info->format), longest = im->Xsize > im->Ysize ? im->Xsize : im->Ysize;
+    double by = 1;
+    if (want > 0 && info->format == IMAGE_JPEG)
+        while (by < 8 && longest / (by * 2) >= want)
+            by *= 2;
+    if (want > 0 && info->format == IMAGE_WEBP && longest > want) by = (double)longest / want;
+    if (by > 1) {
+        g_object_unref(im);
+        im = load(bytes, info->format, by);
+    }
+    if (im && reduce(&im, want) && to_srgb(&im, true)) rc = to_memory(im, turn, out, err);
+    else rc = damaged(err);
+    if (im) g_object_unref(im);
+    return rc;
+}
+
+void image_release(struct image *im)
+{
+    free(im->rgb);
+    *im = (struct image){0};
+}
+
+enum rc image_create(int width, int height, struct image *out, struct err *err)
+{
+    ASSERT(width > 0 && height > 0);
+    size_t n;
+    *out = (struct image){.width = width, .height = height};
+    if (__builtin_mul_overflow((size_t)width * 3, (size_t)height, &n) || !(out->rgb = malloc(n)))
+        return err_set(err, RC_NOMEM, "out of memory for a picture of %d x %d", width, height);
+    memset(out->rgb, 255, n);
+    return RC_OK;
+}
+
+enum rc image_crop(const struct image *im, int x, int y, int w, int h, struct image *out, struct err *err)
+{
+    if (x < 0) w += x, x = 0;
+    if (y < 0) h += y, y = 0;
+    if (w > im->width - x) w = im->width - x;
+    if (h > im->height - y) h = im->height - y;
+    if (w < 1 || h < 1) return err_set(err, RC_INVALID, "the part to cut out lies outside the picture");
+    enum rc rc = image_create(w, h, out, err);
+    for (int i = 0; !rc && i < h; i++)
+        memcpy(out->rgb + (size_t)i * (size_t)w * 3,
+               im->rgb + ((size_t)(y + i) * (size_t)im->width + (size_t)x) * 3, (size_t)w * 3);
+    return rc;
+}
+
+enum rc image_encode(const struct image *im, enum image_format format, int quality, struct buf *out,
+                     struct err *err)
+{
+    size_t n = 0;
+    void *p = NULL;
+    int bad = 1;
+    VipsImage *next = NULL, *v = vips_image_new_from_memory(im->rgb, (size_t)im->width * (size_t)im->height * 3,
+                                                            im->width, im->height, 3, VIPS_FORMAT_UCHAR);
+    if (quality < 1) quality = 1;
+    if (quality > 100) quality = 100;
+    if (v && step(&v, vips_copy(v, &next, "interpretation", VIPS_INTERPRETATION_sRGB, NULL), &next)) {
+        if (format == IMAGE_JPEG)
+            bad = vips_jpegsave_buffer(v, &p, &n, "Q", quality, "optimize_coding", TRUE, "strip", TRUE, NULL);
+        else if (format == IMAGE_WEBP)
+            bad = vips_webpsave_buffer(v, &p, &n, "Q", quality, "strip", TRUE, NULL);
+        else if (format == IMAGE_PNG)
+            bad = vips_pngsave_buffer(v, &p, &n, "strip", TRUE, NULL);
+        else vips_error("penderie", "%s is not written", image_mime(format));
+    }
+    if (v) g_object_unref(v);
+    if (bad) {
+        enum rc rc = err_set(err, RC_INTERNAL, "a picture could not be written: %s", vips_error_buffer());
+        vips_error_clear();
+        return rc;
+    }
+    buf_add_bytes(out, p, n);
+    g_free(p);
+    return buf_check(out, "a picture", err);
+}

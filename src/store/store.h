@@ -7,6 +7,10 @@
  *   - `INSERT ... ON CONFLICT (key) DO UPDATE SET x = excluded.x`, `RETURNING`, partial indexes, CTEs
  *     and window functions may be used; no rowid, no PRAGMA, no type affinity tricks, no `||` on NULL.
  *   - A committed transaction survives kill -9 and power loss.
+ *   - TEXT must be well-formed UTF-8 without NUL (RC_INVALID). An empty text or blob is not NULL.
+ *   - After a failed statement a transaction can only be rolled back: further statements give the same
+ *     code, store_commit() rolls back and gives it too. To try an insert that may meet an existing row,
+ *     write ON CONFLICT DO NOTHING and look at *changed.
  *   - A read transaction sees one consistent state from its first statement to its end.
  *
  * Threading: a struct store may be used from any thread. A struct store_tx belongs to the thread that
@@ -36,9 +40,14 @@ struct store_value {
 #define STORE_F(v) ((struct store_value){.type = STORE_REAL, .f = (v)})
 #define STORE_S(v) store_value_text(v)         /* struct str; p NULL: NULL */
 #define STORE_Z(v) store_value_text(str_of(v)) /* char *; NULL: NULL */
-#define STORE_B(ptr, len) ((struct store_value){.type = STORE_BLOB, .s = {(ptr), (len)}})
+#define STORE_B(ptr, len) ((struct store_value){.type = STORE_BLOB, .s = {(const void *)(ptr), (len)}})
 #define STORE_NIL ((struct store_value){.type = STORE_NULL})
 struct store_value store_value_text(struct str s);
+/* Values and their number, as two arguments: store_exec(tx, sql, STORE_ARGS(STORE_I(1), STORE_Z("a")), ... */
+#define STORE_ARGS(...)                                                                            \
+    ((const struct store_value[]){__VA_ARGS__}),                                                   \
+        (sizeof((const struct store_value[]){__VA_ARGS__}) / sizeof(struct store_value))
+#define STORE_NO_ARGS NULL, 0
 
 struct migration {
     const char *store; /* which database it belongs to: "catalog", "ops", ... */

@@ -485,22 +485,35 @@ static enum rc clean(struct str text, struct buf *out, struct err *err)
     return buf_check(out, "a text", err);
 }
 
-/* Tokens of one text, from the tokenizer to the tower. */
+/*
+ * Tokens of one text, from the tokenizer to the tower. Should the tokenizer not keep to max_tokens, what is too
+ * much goes, and the last token (which ends every text) stays.
+ */
 static enum rc hand_over(const struct text *t, const char *from, const char *to, int64_t max_tokens,
                          struct err *err)
 {
-    ov_tensor_t *tokens = NULL;
+    ov_tensor_t *tokens = NULL, *cut = NULL;
     ov_element_type_e type = DYNAMIC;
     size_t n = 0;
+    void *all = NULL, *kept = NULL;
+    int64_t dims[] = {1, max_tokens};
     enum rc rc = RC_OK;
     if (ov_infer_request_get_tensor(t->tokenize, from, &tokens))
         return failed(RC_CORRUPT, "the tokenizer lacks an output", err);
     if (ov_tensor_get_element_type(tokens, &type) || type != I64 || ov_tensor_get_size(tokens, &n) || n < 1 ||
-        (int64_t)n > max_tokens)
-        rc = err_set(err, RC_INTERNAL, "the tokenizer gave %zu tokens where 1 to %lld belong", n,
-                     (long long)max_tokens);
-    if (!rc && ov_infer_request_set_tensor(t->embed, to, tokens))
+        ov_tensor_data(tokens, &all))
+        rc = err_set(err, RC_INTERNAL, "the tokenizer gave no tokens");
+    if (!rc && (int64_t)n > max_tokens) {
+        rc = tensor_of(I64, dims, 2, NULL, &cut, err);
+        if (!rc && ov_tensor_data(cut, &kept)) rc = failed(RC_INTERNAL, "a text could not be cut", err);
+        if (!rc) {
+            memcpy(kept, all, (size_t)max_tokens * sizeof(int64_t));
+            ((int64_t *)kept)[max_tokens - 1] = ((int64_t *)all)[n - 1];
+        }
+    }
+    if (!rc && ov_infer_request_set_tensor(t->embed, to, cut ? cut : tokens))
         rc = failed(RC_INTERNAL, "the text tower does not take the tokens", err);
+    if (cut) ov_tensor_free(cut);
     ov_tensor_free(tokens);
     return rc;
 }

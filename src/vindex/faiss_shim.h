@@ -35,9 +35,8 @@ void faiss_graph_destroy(struct faiss_graph *g);
 
 /* Up to `ef` rows near the query among those whose bit in `allow` is set (NULL: all), in any order;
  * their number in *found. Fewer come back when the walk ends before it met more. */
-enum rc faiss_graph_search(struct faiss_graph *g, const int8_t *query, int32_t query_sum,
-                           const uint64_t *allow, size_t ef, uint32_t *out, size_t *found,
-                           struct err *err) MUST_USE;
+enum rc faiss_graph_search(struct faiss_graph *g, const int8_t *query, int32_t query_sum, const uint64_t *allow,
+                           size_t ef, uint32_t *out, size_t *found, struct err *err) MUST_USE;
 
 /* The graph as arrays: levels (nodes), links (n_links; node numbers, -1: none), the entry node and the
  * highest level. Borrowed from the graph; copied by _restore, which refuses with RC_CORRUPT what does not

@@ -22,19 +22,14 @@ static _Atomic(const struct vindex_kernel *) chosen;
 const struct vindex_kernel *vindex_kernel_now(void)
 {
     const struct vindex_kernel *k = atomic_load_explicit(&chosen, memory_order_relaxed);
-    if (k)
-        return k;
+    if (k) return k;
     for (size_t i = 0; !k; i++) /* the portable one, last, is always usable */
-        if (kernels[i]->usable())
-            k = kernels[i];
+        if (kernels[i]->usable()) k = kernels[i];
     atomic_store_explicit(&chosen, k, memory_order_relaxed);
     return k;
 }
 
-const char *vindex_kernel(void)
-{
-    return vindex_kernel_now()->name;
-}
+const char *vindex_kernel(void) { return vindex_kernel_now()->name; }
 
 bool vindex_use_kernel(const char *name)
 {

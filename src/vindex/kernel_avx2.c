@@ -30,8 +30,8 @@ TARGET static inline __m128i sum4(__m256i a, __m256i b, __m256i c, __m256i d)
     return _mm_add_epi32(_mm256_castsi256_si128(all), _mm256_extracti128_si256(all, 1));
 }
 
-TARGET static void dots(const int8_t *rows, size_t stride, size_t n, const int8_t *query,
-                 int32_t query_sum, int32_t *out)
+TARGET static void dots(const int8_t *rows, size_t stride, size_t n, const int8_t *query, int32_t query_sum,
+                        int32_t *out)
 {
     (void)query_sum;
     const __m256i zero = _mm256_setzero_si256();

@@ -32,8 +32,8 @@ TARGET static inline __m128i sum4(__m512i a, __m512i b, __m512i c, __m512i d)
     return _mm_add_epi32(_mm256_castsi256_si128(half), _mm256_extracti128_si256(half, 1));
 }
 
-TARGET static void dots(const int8_t *rows, size_t stride, size_t n, const int8_t *query,
-                 int32_t query_sum, int32_t *out)
+TARGET static void dots(const int8_t *rows, size_t stride, size_t n, const int8_t *query, int32_t query_sum,
+                        int32_t *out)
 {
     const int32_t excess = 128 * query_sum;
     size_t i = 0;
@@ -52,8 +52,7 @@ TARGET static void dots(const int8_t *rows, size_t stride, size_t n, const int8_
     for (; i < n; i++, rows += stride) {
         __m512i a = _mm512_setzero_si512();
         for (size_t d = 0; d < stride; d += 64)
-            a = _mm512_dpbusd_epi32(a, row_part(rows + d),
-                                    _mm512_load_si512((const void *)(query + d)));
+            a = _mm512_dpbusd_epi32(a, row_part(rows + d), _mm512_load_si512((const void *)(query + d)));
         out[i] = _mm512_reduce_add_epi32(a) - excess;
     }
 }

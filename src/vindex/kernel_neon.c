@@ -18,15 +18,9 @@
 #define TARGET_DOT __attribute__((target("arch=armv8.2-a+dotprod")))
 #endif
 
-static bool usable(void)
-{
-    return true; /* part of the base architecture */
-}
+static bool usable(void) { return true; /* part of the base architecture */ }
 
-static bool usable_dot(void)
-{
-    return (getauxval(AT_HWCAP) & HWCAP_ASIMDDP) != 0;
-}
+static bool usable_dot(void) { return (getauxval(AT_HWCAP) & HWCAP_ASIMDDP) != 0; }
 
 static inline int32x4_t add_part(int32x4_t sum, const int8_t *row, int8x16_t q)
 {
@@ -35,8 +29,8 @@ static inline int32x4_t add_part(int32x4_t sum, const int8_t *row, int8x16_t q)
     return vpadalq_s16(sum, vmull_high_s8(r, q));
 }
 
-static void dots(const int8_t *rows, size_t stride, size_t n, const int8_t *query,
-                 int32_t query_sum, int32_t *out)
+static void dots(const int8_t *rows, size_t stride, size_t n, const int8_t *query, int32_t query_sum,
+                 int32_t *out)
 {
     (void)query_sum;
     size_t i = 0;
@@ -59,7 +53,7 @@ static void dots(const int8_t *rows, size_t stride, size_t n, const int8_t *quer
 }
 
 TARGET_DOT static void dots_dot(const int8_t *rows, size_t stride, size_t n, const int8_t *query,
-                 int32_t query_sum, int32_t *out)
+                                int32_t query_sum, int32_t *out)
 {
     (void)query_sum;
     size_t i = 0;

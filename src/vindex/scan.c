@@ -27,14 +27,11 @@ void vindex_top_add(struct vindex_top *top, struct vindex_hit hit)
         h[i] = hit;
         return;
     }
-    if (top->cap == 0 || !vindex_before(hit, h[0]))
-        return;
+    if (top->cap == 0 || !vindex_before(hit, h[0])) return;
     size_t i = 0;
     for (size_t child; (child = 2 * i + 1) < top->n; i = child) { /* sift down */
-        if (child + 1 < top->n && vindex_before(h[child], h[child + 1]))
-            child++;
-        if (!vindex_before(hit, h[child]))
-            break;
+        if (child + 1 < top->n && vindex_before(h[child], h[child + 1])) child++;
+        if (!vindex_before(hit, h[child])) break;
         h[i] = h[child];
     }
     h[i] = hit;
@@ -46,10 +43,7 @@ static int compare_hits(const void *a, const void *b)
     return vindex_before(x, y) ? -1 : vindex_before(y, x);
 }
 
-void vindex_top_sort(struct vindex_top *top)
-{
-    qsort(top->heap, top->n, sizeof *top->heap, compare_hits);
-}
+void vindex_top_sort(struct vindex_top *top) { qsort(top->heap, top->n, sizeof *top->heap, compare_hits); }
 
 float vindex_dot(const float *a, const float *b, size_t dim)
 {
@@ -69,22 +63,21 @@ static bool any_over(const int32_t *dots, const float *scales, float threshold)
 {
     ints4 any = {0};
     for (size_t i = 0; i < VINDEX_BLOCK; i += 4) {
-        lanes4 score = __builtin_convertvector(*(const ints4 *)(dots + i), lanes4) *
-                       *(const lanes4 *)(scales + i);
+        lanes4 score =
+            __builtin_convertvector(*(const ints4 *)(dots + i), lanes4) * *(const lanes4 *)(scales + i);
         any |= score > threshold;
     }
     return (any[0] | any[1] | any[2] | any[3]) != 0;
 }
 
-static void scan_block(const struct vindex *v, const struct vindex_query *q, vindex_dots_fn dots,
-                       size_t first, uint64_t rows, struct vindex_top *top)
+static void scan_block(const struct vindex *v, const struct vindex_query *q, vindex_dots_fn dots, size_t first,
+                       uint64_t rows, struct vindex_top *top)
 {
     int32_t score[VINDEX_BLOCK];
     const int8_t *base = v->rows + first * v->stride;
     if (rows == UINT64_MAX) {
         dots(base, v->stride, VINDEX_BLOCK, q->s8, q->sum, score);
-        if (top->n == top->cap && !any_over(score, v->scales + first, top->heap[0].score))
-            return;
+        if (top->n == top->cap && !any_over(score, v->scales + first, top->heap[0].score)) return;
     } else if (__builtin_popcountll(rows) <= SPARSE) {
         for (uint64_t left = rows; left; left &= left - 1) {
             unsigned i = (unsigned)__builtin_ctzll(left);
@@ -97,29 +90,25 @@ static void scan_block(const struct vindex *v, const struct vindex_query *q, vin
     for (; rows; rows &= rows - 1) {
         unsigned i = (unsigned)__builtin_ctzll(rows);
         struct vindex_hit hit = {(uint32_t)(first + i), (float)score[i] * v->scales[first + i]};
-        if (top->n < top->cap || hit.score > top->heap[0].score)
-            vindex_top_add(top, hit);
+        if (top->n < top->cap || hit.score > top->heap[0].score) vindex_top_add(top, hit);
     }
 }
 
-enum rc vindex_scan(const struct vindex *v, const struct vindex_query *q, size_t k,
-                    struct vindex_hit *hits, size_t *found, struct err *err)
+enum rc vindex_scan(const struct vindex *v, const struct vindex_query *q, size_t k, struct vindex_hit *hits,
+                    size_t *found, struct err *err)
 {
     size_t want = k * 10 > VINDEX_MIN_RERANK ? k * 10 : VINDEX_MIN_RERANK;
     struct vindex_top rough = {.cap = want < v->n ? want : v->n};
     struct vindex_top best = {.heap = hits, .cap = k};
     *found = 0;
-    if (k == 0 || v->n == 0)
-        return RC_OK;
+    if (k == 0 || v->n == 0) return RC_OK;
     rough.heap = malloc(rough.cap * sizeof *rough.heap);
-    if (!rough.heap)
-        return err_set(err, RC_NOMEM, "no memory for %zu candidates", rough.cap);
+    if (!rough.heap) return err_set(err, RC_NOMEM, "no memory for %zu candidates", rough.cap);
 
     vindex_dots_fn dots = vindex_kernel_now()->dots;
     for (size_t w = 0; w * VINDEX_BLOCK < v->n; w++) {
         uint64_t rows = v->live[w] & (q->allow ? q->allow[w] : UINT64_MAX);
-        if (rows)
-            scan_block(v, q, dots, w * VINDEX_BLOCK, rows, &rough);
+        if (rows) scan_block(v, q, dots, w * VINDEX_BLOCK, rows, &rough);
     }
     for (size_t i = 0; i < rough.n; i++) {
         uint32_t row = rough.heap[i].row;

@@ -33,8 +33,8 @@ struct vindex_hit {
 
 /* vectors: (n, dim) f32, row-major, each of unit length (rows of zeros are allowed and never found);
  * copied. dim a multiple of 32. `threads` for building. RC_INVALID for NaN or a wrong dim, RC_NOMEM. */
-enum rc vindex_build(const float *vectors, size_t n, size_t dim, enum vindex_engine engine,
-                     unsigned threads, struct vindex **out, struct err *err) MUST_USE;
+enum rc vindex_build(const float *vectors, size_t n, size_t dim, enum vindex_engine engine, unsigned threads,
+                     struct vindex **out, struct err *err) MUST_USE;
 void vindex_destroy(struct vindex *v);
 
 size_t vindex_count(const struct vindex *v);

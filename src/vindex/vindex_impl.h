@@ -43,13 +43,14 @@ const struct vindex_kernel *vindex_kernel_now(void);
 
 struct vindex {
     size_t n, dim, stride, n_live;
-    float *vectors;    /* (n, dim) f32, 64-byte aligned */
-    int8_t *rows;      /* (n, stride) s8, 64-byte aligned */
-    float *scales;     /* (n); 0 for a row of zeros */
-    int32_t *sums;     /* (n) sums of the quantised rows: rows are queries too when a graph is built */
-    uint64_t *live;    /* bit r of word r/64: the row is not all zeros */
-    uint32_t *node_row; /* (n_live) graph node -> row; NULL while they are the same */
+    float *vectors;            /* (n, dim) f32, 64-byte aligned */
+    int8_t *rows;              /* (n, stride) s8, 64-byte aligned */
+    float *scales;             /* (n); 0 for a row of zeros */
+    int32_t *sums;             /* (n) sums of the quantised rows: rows are queries too when a graph is built */
+    uint64_t *live;            /* bit r of word r/64: the row is not all zeros */
+    uint32_t *node_row;        /* (n_live) graph node -> row; NULL while they are the same */
     struct faiss_graph *graph; /* NULL: exact engine */
+    size_t ef;                 /* how many candidates a walk through the graph meets */
 };
 
 /* Quantises `dim` floats into `stride` bytes and their sum; returns the scale, 0 for a row of zeros. */
@@ -60,6 +61,9 @@ float vindex_dot(const float *a, const float *b, size_t dim);
 enum rc vindex_prepare(const float *vectors, size_t n, size_t dim, struct vindex **out,
                        struct err *err) MUST_USE;
 
+void vindex_graph_rows(const struct vindex *v, struct faiss_rows *out);
+enum rc vindex_number_nodes(struct vindex *v, struct err *err) MUST_USE;
+
 /* A query as the engines need it. */
 struct vindex_query {
     const float *f32;
@@ -68,7 +72,12 @@ struct vindex_query {
     const uint64_t *allow; /* NULL: all */
 };
 /* The k best allowed rows by scan. */
-enum rc vindex_scan(const struct vindex *v, const struct vindex_query *q, size_t k,
+enum rc vindex_scan(const struct vindex *v, const struct vindex_query *q, size_t k, struct vindex_hit *hits,
+                    size_t *found, struct err *err) MUST_USE;
+
+/* The same by the graph: `ef` allowed rows near the query, the k best of them in f32. Fewer when the walk met
+ * fewer. */
+enum rc vindex_walk(const struct vindex *v, const struct vindex_query *q, size_t ef, size_t k,
                     struct vindex_hit *hits, size_t *found, struct err *err) MUST_USE;
 
 /* A heap of hits with the worst on top. */

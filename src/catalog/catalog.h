@@ -27,7 +27,7 @@ extern const struct fts_schema catalog_fts; /* doc = product.doc; fields title, 
 /* A product as rank/ loads it. All strings are borrowed for the call; p NULL: unknown. */
 struct catalog_row {
     int64_t doc; /* internal number, stable for the life of the product, used as FTS doc */
-    struct str id, title, brand, link, picture; /* picture: key of the main picture, see catalog_picture_url */
+    struct str id, title, brand, link, picture; /* picture: SHA-256 of the main picture in hex */
     struct str category, colour, gender, age_group, season, style, material, pattern;
     struct str colours; /* JSON array of {"name","share"} of the main picture */
     uint32_t filled;    /* bit (1 << enum vocab_field): this value came from the model */
@@ -40,7 +40,7 @@ struct catalog_row {
 struct catalog_offer { /* the cheapest available variant's offer in one shop */
     int64_t doc;
     struct str shop, currency;
-    int64_t price_cents, sale_cents; /* sale_cents -1: no sale */
+    int64_t price_cents, sale_cents; /* price_cents -1: unknown; sale_cents -1: no sale */
     bool available;
 };
 typedef enum rc (*catalog_row_fn)(const struct catalog_row *row, void *ctx, struct err *err);
@@ -54,9 +54,14 @@ enum rc catalog_each_offer(struct store_tx *tx, catalog_offer_fn each, void *ctx
 enum rc catalog_generation(struct store_tx *tx, int64_t *generation, char model[static 128],
                            struct err *err) MUST_USE;
 
-/* The product as the API shows it (schema "Product"), as JSON text in the arena. RC_NOT_FOUND. `shop`: NULL
- * or "" for the web shop. */
+/* Writes the product as the API shows it (schema "Product") as one JSON object. RC_NOT_FOUND: no such product,
+ * or a hidden one. `shop`: NULL or "" for the web shop; prices, stock and sizes are those of that shop. */
 struct jout;
 enum rc catalog_write_product(struct store_tx *tx, struct str id, const char *shop, struct jout *out,
                               struct err *err) MUST_USE;
+
+/* The garment mask of a picture, kept for try-on: (height, width) bytes, 0 or 255, caller frees with free().
+ * Its size may be smaller than the picture's. RC_NOT_FOUND, RC_CORRUPT. */
+enum rc catalog_mask(struct store_tx *tx, struct str sha, int *width, int *height, uint8_t **alpha,
+                     struct err *err) MUST_USE;
 #endif

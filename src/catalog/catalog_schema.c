@@ -1,17 +1,28 @@
 /*
  * The tables of the "catalog" store. Nothing here concerns a person.
  *
- * product    what a shopper sees once. Attribute columns hold canonical names (lang/vocab.h); those that the
- *            model filled are marked in `filled`. `extra` keeps the retailer's unknown columns.
- * variant    one row of the feed: an offer id with size and colour, under its product.
+ * product    what a shopper sees once. Attribute columns hold canonical names (lang/vocab.h), or what the
+ *            retailer wrote where the vocabulary does not know it; those that the model filled are in
+ *            `filled` ({"category":{"p":0.93}}) and in filled_bits (1 << enum vocab_field). `extra` keeps the
+ *            retailer's unknown columns. `sizes`: canonical sizes of available variants, separated by '|'.
+ *            A product is a pure function of its visible variants, their offers and pictures; `hash` is
+ *            that of all it was made from, so that the same feed changes nothing.
+ * variant    one row of the feed: an offer id under its product. `data` holds its values (import_row.c), so
+ *            that a product can be made anew when another of its variants comes or goes.
  * offer      price and stock of a variant in a shop; shop '' is the web shop.
- * picture    a picture by the SHA-256 of its bytes, wherever it came from.
- * source     where a picture address or path was last read, so that an unchanged file is not read again.
- * embedding  (dim) f32 little-endian and label probabilities of a picture under one model version.
- * staged     rows of a running import (one at a time), published in one transaction.
- * import_run one line an import: what an operator sees, and what a restart resumes from.
+ * picture    a picture by the SHA-256 of its bytes, wherever it came from; `mask`: see catalog_mask_unpack().
+ *            `widths`: which smaller ones are stored beside the original (bit 0: 240, bit 1: 640).
+ * source     where a picture address was last read, so that an unchanged file is not read again: `stamp` says
+ *            what it looked like from outside, `failed` why it gave no picture.
+ * embedding  (dim) f32 little-endian and the best labels of each head ({"colour":[["Red",0.71],...]}) of a
+ *            picture under one model version. meta 'model' names the version that searches use.
+ * staged_*   rows, offers and picture addresses of a running import (one at a time, see `lease`), published in
+ *            one transaction; a new import begins by emptying them.
+ * import_run one line an import: what an operator sees.
  */
 #include "store/store.h"
+
+#include "catalog/catalog_internal.h"
 
 const struct migration catalog_migrations[] = {
     {"catalog", 1,
@@ -20,13 +31,14 @@ const struct migration catalog_migrations[] = {
      " doc INTEGER PRIMARY KEY, id TEXT NOT NULL UNIQUE, title TEXT NOT NULL, description TEXT,"
      " link TEXT, brand TEXT, product_type TEXT, google_category TEXT,"
      " category TEXT, colour TEXT, gender TEXT, age_group TEXT, season TEXT, style TEXT, material TEXT,"
-     " pattern TEXT, filled TEXT NOT NULL DEFAULT '{}', extra TEXT NOT NULL DEFAULT '{}',"
+     " pattern TEXT, sizes TEXT NOT NULL DEFAULT '', filled TEXT NOT NULL DEFAULT '{}',"
+     " filled_bits INTEGER NOT NULL DEFAULT 0, extra TEXT NOT NULL DEFAULT '{}',"
      " picture TEXT, hash TEXT NOT NULL, hidden INTEGER NOT NULL DEFAULT 0,"
      " first_seen_ms INTEGER NOT NULL, changed_ms INTEGER NOT NULL, generation INTEGER NOT NULL);"
+     "CREATE INDEX product_category ON product (category, doc);"
      "CREATE TABLE variant ("
-     " id TEXT PRIMARY KEY, doc INTEGER NOT NULL, position INTEGER NOT NULL, title TEXT, link TEXT,"
-     " colour TEXT, size TEXT, size_label TEXT, picture TEXT, row_hash TEXT NOT NULL,"
-     " hidden INTEGER NOT NULL DEFAULT 0);"
+     " id TEXT PRIMARY KEY, doc INTEGER NOT NULL, position INTEGER NOT NULL, colour TEXT, size TEXT,"
+     " size_label TEXT, data TEXT NOT NULL, row_hash TEXT NOT NULL, hidden INTEGER NOT NULL DEFAULT 0);"
      "CREATE INDEX variant_doc ON variant (doc, position);"
      "CREATE TABLE offer ("
      " variant TEXT NOT NULL, shop TEXT NOT NULL DEFAULT '', price_cents INTEGER, sale_cents INTEGER,"
@@ -34,17 +46,29 @@ const struct migration catalog_migrations[] = {
      " quantity INTEGER, PRIMARY KEY (variant, shop));"
      "CREATE TABLE shop (shop TEXT PRIMARY KEY, name TEXT NOT NULL, city TEXT);"
      "CREATE TABLE picture ("
-     " sha TEXT PRIMARY KEY, width INTEGER NOT NULL, height INTEGER NOT NULL, dhash INTEGER NOT NULL,"
-     " plain REAL NOT NULL, colours TEXT NOT NULL, made_ms INTEGER NOT NULL);"
+     " sha TEXT PRIMARY KEY, mime TEXT NOT NULL, bytes INTEGER NOT NULL, width INTEGER NOT NULL,"
+     " height INTEGER NOT NULL, dhash INTEGER NOT NULL, plain REAL NOT NULL, colours TEXT NOT NULL,"
+     " mask BLOB NOT NULL, widths INTEGER NOT NULL, made_ms INTEGER NOT NULL);"
      "CREATE TABLE product_picture ("
      " doc INTEGER NOT NULL, position INTEGER NOT NULL, sha TEXT NOT NULL, PRIMARY KEY (doc, position));"
      "CREATE INDEX product_picture_sha ON product_picture (sha);"
      "CREATE TABLE source ("
      " address TEXT PRIMARY KEY, sha TEXT, stamp TEXT NOT NULL, failed TEXT);"
      "CREATE TABLE embedding ("
-     " sha TEXT NOT NULL, model TEXT NOT NULL, vector BLOB NOT NULL, labels BLOB NOT NULL,"
+     " sha TEXT NOT NULL, model TEXT NOT NULL, vector BLOB NOT NULL, labels TEXT NOT NULL,"
      " PRIMARY KEY (sha, model));"
+     "CREATE TABLE staged_row ("
+     " id TEXT PRIMARY KEY, seq INTEGER NOT NULL, line INTEGER NOT NULL, grp TEXT NOT NULL,"
+     " row_hash TEXT NOT NULL, state INTEGER NOT NULL, data TEXT);"
+     "CREATE TABLE staged_offer ("
+     " variant TEXT NOT NULL, shop TEXT NOT NULL, price_cents INTEGER, sale_cents INTEGER,"
+     " currency TEXT NOT NULL, availability TEXT NOT NULL, quantity INTEGER, PRIMARY KEY (variant, shop));"
+     "CREATE TABLE staged_picture ("
+     " address TEXT NOT NULL, grp TEXT NOT NULL, line INTEGER NOT NULL, PRIMARY KEY (address, grp));"
+     "CREATE TABLE staged_dirty (grp TEXT PRIMARY KEY);"
+     "CREATE TABLE lease (name TEXT PRIMARY KEY, owner TEXT NOT NULL, expires_ms INTEGER NOT NULL);"
      "CREATE TABLE import_run ("
      " id TEXT PRIMARY KEY, feed TEXT NOT NULL, state TEXT NOT NULL, started_ms INTEGER NOT NULL,"
-     " ended_ms INTEGER, counts TEXT NOT NULL DEFAULT '{}', message TEXT);"},
+     " ended_ms INTEGER, counts TEXT NOT NULL DEFAULT '{}', message TEXT);"
+     "CREATE INDEX import_run_started ON import_run (started_ms);"},
     {0}};

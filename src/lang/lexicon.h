@@ -11,6 +11,7 @@
 
 #include "base/arena.h"
 #include "lang/text.h"
+#include "lang/understand.h"
 #include "lang/vocab.h"
 
 enum { LEX_ARTICLE = VOCAB_FIELDS, LEX_HINT, LEX_FILLER, LEX_KINDS };
@@ -30,17 +31,13 @@ struct lex_value {           /* a value of a field with a weight: "Navy Blue:0.7
     float weight;
 };
 
-struct lex_phrase {          /* a synonym as stems, as titles are indexed */
-    const struct str *stems;
-    uint8_t n;
-};
-
 struct lex_item {
     const char *name, *group, *fr, *en;
     const struct lex_value *also; /* nearby values; what an article or a hint stands for */
     size_t n_also;
-    const struct lex_phrase *phrases; /* of articles, materials, patterns, styles */
+    const struct lang_phrase *phrases; /* of articles, materials, patterns, styles */
     size_t n_phrases;
+    struct str synonyms[LANG_CODES]; /* as written in the file, '|' between */
 };
 
 struct lex_word {            /* for spelling: a word, or a whole phrase written together */

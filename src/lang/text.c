@@ -42,7 +42,7 @@ static size_t fold_foreign(uint32_t cp, char out[static 4])
     return str_utf8_put(cp, out);
 }
 
-/* One code point into 0 to 4 bytes; 0 means a separator. Combining marks are dropped by the caller. */
+/* One code point into 0 to 4 bytes; 0 means a separator. */
 static size_t fold_one(uint32_t cp, char out[static 4])
 {
     if (cp < 0x80) {
@@ -74,8 +74,8 @@ static bool next_run(struct lang_words *it, struct lang_word *out, bool *apostro
         const char *before = rest.p;
         uint32_t cp = rest.n ? str_utf8_next(&rest) : 0;
         char folded[4];
+        if (cp >= 0x300 && cp < 0x370) continue; /* combining marks */
         size_t n = before == rest.p ? 0 : fold_one(cp, folded);
-        if (n == 0 && cp >= 0x300 && cp < 0x370 && before != rest.p) continue; /* combining mark */
         if (n) {
             if (out->n == 0) out->at = (size_t)(before - it->text.p);
             if (out->n + n < sizeof out->p) {

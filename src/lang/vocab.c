@@ -305,7 +305,7 @@ static enum rc make_items(struct vocab *v, int kind, const struct rows *rows, st
 
 /* ---- phrases ---- */
 
-static enum rc keep_stems(struct vocab *v, enum lang_code lang, struct str text, struct lex_phrase *out,
+static enum rc keep_stems(struct vocab *v, enum lang_code lang, struct str text, struct lang_phrase *out,
                           struct err *err)
 {
     struct str words[LEX_MAX_PHRASE];
@@ -319,12 +319,12 @@ static enum rc keep_stems(struct vocab *v, enum lang_code lang, struct str text,
         stems[kept] = arena_str(&v->arena, (struct str){stem, len});
         if (!stems[kept++].p) return no_memory(err);
     }
-    *out = (struct lex_phrase){stems, (uint8_t)kept};
+    *out = (struct lang_phrase){stems, kept};
     return RC_OK;
 }
 
 static enum rc add_synonyms(struct vocab *v, int kind, size_t item, enum lang_code lang, struct str list,
-                            const struct row *row, struct lex_phrase *phrases, size_t *n_phrases,
+                            const struct row *row, struct lang_phrase *phrases, size_t *n_phrases,
                             struct err *err)
 {
     struct str rest = list, one;
@@ -423,7 +423,7 @@ static enum rc add_item(struct vocab *v, int kind, bool with_phrases, size_t i, 
 {
     struct lex_item *item = &v->items[kind][i];
     size_t cap = count_of(row->synonyms_fr) + count_of(row->synonyms_en), n = 0;
-    struct lex_phrase *phrases = with_phrases ? arena_array(&v->arena, cap, sizeof *phrases) : NULL;
+    struct lang_phrase *phrases = with_phrases ? arena_array(&v->arena, cap, sizeof *phrases) : NULL;
     if (with_phrases && !phrases) return no_memory(err);
     enum rc rc = read_also(v, kind, row, item, err);
     if (!rc) rc = add_synonyms(v, kind, i, LANG_FR, row->synonyms_fr, row, phrases, &n, err);
@@ -433,6 +433,8 @@ static enum rc add_item(struct vocab *v, int kind, bool with_phrases, size_t i, 
     if (!rc && kind == VOCAB_CATEGORY) rc = add_paths(v, i, LEVEL_GOOGLE_ID, row->google_ids, err);
     if (!rc && kind == VOCAB_CATEGORY) rc = add_paths(v, i, LEVEL_GOOGLE_PATH, row->google_paths, err);
     item->phrases = phrases;
+    item->synonyms[LANG_FR] = row->synonyms_fr;
+    item->synonyms[LANG_EN] = row->synonyms_en;
     item->n_phrases = n;
     return rc;
 }

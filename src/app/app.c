@@ -55,7 +55,7 @@ static unsigned light_workers(const struct config *config)
     return n < 2 ? 2 : n;
 }
 
-static enum rc configure_log(const struct config *config, struct err *err)
+enum rc app_configure_log(const struct config *config, struct err *err)
 {
     enum log_level level;
     const char *format = config_string(config, "log_format");
@@ -172,7 +172,7 @@ enum rc app_open(struct app *app, struct config *config, const struct module *co
     if (parts & APP_RANK) parts |= APP_CATALOG | APP_MODEL;
     *app = (struct app){.config = config, .modules = modules};
     app->job_workers = app_workers(config);
-    enum rc rc = configure_log(config, err);
+    enum rc rc = app_configure_log(config, err);
     if (!rc) rc = crypt_startup(err);
     if (!rc) rc = find_data(app, data_dir, parts, err);
     if (!rc && (parts & APP_CATALOG)) rc = open_store(app, "catalog", "store_catalog", &app->catalog, err);

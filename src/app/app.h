@@ -31,6 +31,8 @@ void app_close(struct app *app);
 /* How many threads the heavy work gets: setting `workers`, or the processors this process may use. */
 unsigned app_workers(const struct config *config);
 
+enum rc app_configure_log(const struct config *config, struct err *err) MUST_USE; /* log_level, log_format */
+
 struct app_serve_options {
     /* Reads the settings afresh for SIGHUP (file, environment, command line); the caller of app_serve()
      * keeps `ctx`. NULL: SIGHUP re-reads the certificate alone. */

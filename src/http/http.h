@@ -7,8 +7,8 @@
  * request id and nothing of the message.
  *
  * Threading: libmicrohttpd's threads own the sockets and never block: they receive the body (bounded,
- * in memory up to a size and then in an unlinked file), suspend the connection, and push the request on
- * the bounded queue of its route's kind. A worker runs the handler and resumes the connection. A full
+ * in memory, under a budget for all of them: a shopper's photo never touches the disk in clear), suspend
+ * the connection, and push the request on the bounded queue of its route's kind. A worker runs the handler and resumes the connection. A full
  * queue answers 503 with Retry-After at once. A handler marked HTTP_INLINE runs on the socket's thread:
  * only for what never waits (health).
  */
@@ -96,6 +96,7 @@ struct http_request {
     const struct jval *json;
     const struct http_part *parts;
     size_t n_parts;
+    struct str idempotency;         /* hash of key, principal and operation, as text; p NULL: no key came */
     struct http_conn *conn;         /* the server's own */
 };
 
@@ -115,9 +116,20 @@ struct http_response {
     bool etag;                      /* ask for a strong ETag of the body and If-None-Match handling */
     const char *cache_control;      /* NULL: no-store */
     struct str file;                /* bytes that outlive the answer (static assets, mapped files) instead of body */
+    struct arena *arena;            /* the request's; the rest is filled by http_add_header() */
+    struct http_field *fields;
 };
 /* Adds a header; value is copied. Names and values with control characters are refused. */
 enum rc http_add_header(struct http_response *rs, const char *name, const char *value, struct err *err) MUST_USE;
+
+struct http_field {
+    const char *name, *value;
+    struct http_field *next;
+};
+
+/* Tells who asks, from the headers; runs on the socket's thread and must not wait. The default knows anonymous
+ * clients and the bearer token of the staff. limit_key may stay empty: then the id or the address counts. */
+typedef enum rc (*http_authenticate_fn)(struct http_request *rq, struct http_principal *out, struct err *err);
 
 struct http_server;
 /* modules: NULL-ended. Reads http_* and tls_* settings. */
@@ -125,6 +137,12 @@ struct module;
 enum rc http_start(struct app *app, const struct module *const *modules, struct http_server **out,
                    struct err *err) MUST_USE;
 void http_stop(struct http_server *s, int64_t grace_ms); /* stops accepting, lets running requests end */
+/* Takes over what may change while running: certificate, limits, timeouts, CORS (settings say which). On failure
+ * everything stays as it was. */
+struct config;
+enum rc http_reload(struct http_server *s, const struct config *config, struct err *err) MUST_USE;
+void http_set_authenticate(struct http_server *s, http_authenticate_fn fn); /* before the first request */
+bool http_self_signed(const struct http_server *s);
 unsigned http_port(const struct http_server *s);         /* for tests: the port bound */
 /* The document, as served on /openapi.json. */
 enum rc http_openapi(const struct module *const *modules, struct buf *out, struct err *err) MUST_USE;

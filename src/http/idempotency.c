@@ -1,0 +1,165 @@
+#include "http/idempotency.h"
+
+#include "base/clock.h"
+#include "base/fs.h"
+#include "store/store.h"
+
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+/* Field 22 of /proc/PID/stat, behind the name in parentheses (which may hold anything). */
+static bool start_time(long pid, char out[static 24])
+{
+    char path[64], *text = NULL;
+    size_t n;
+    snprintf(path, sizeof path, "/proc/%ld/stat", pid);
+    if (fs_read(path, 8192, &text, &n, NULL)) return false;
+    char *tail = strrchr(text, ')');
+    struct str rest = str_of(tail ? tail + 2 : ""), field = STR_NONE;
+    for (int i = 3; i <= 22; i++) field = str_split(&rest, ' ');
+    bool fine = field.n > 0 && field.n < 24;
+    if (fine) snprintf(out, 24, "%.*s", STR_ARG(field));
+    free(text);
+    return fine;
+}
+
+static void boot_id(char out[static 40])
+{
+    char *text = NULL;
+    size_t n;
+    out[0] = 0;
+    if (fs_read("/proc/sys/kernel/random/boot_id", 256, &text, &n, NULL)) return;
+    struct str id = str_trim((struct str){text, n});
+    snprintf(out, 40, "%.*s", (int)(id.n < 36 ? id.n : 36), id.p);
+    free(text);
+}
+
+void idempotency_instance(char out[static 96])
+{
+    char boot[40], start[24] = "0";
+    boot_id(boot);
+    start_time((long)getpid(), start);
+    snprintf(out, 96, "%s:%ld:%s", boot, (long)getpid(), start);
+}
+
+/* True when `owner` ran on this boot of this machine and is there no more. A container with its own pids and the
+ * same boot id could be taken for dead too early: then the lease of the other decides nothing, and the operation
+ * may run twice; such installations share one store through a network, where each has its own machine. */
+static bool is_dead(struct str owner, const char *instance)
+{
+    struct str mine = str_of(instance), boot = str_split(&mine, ':');
+    struct str rest = owner, their_boot = str_split(&rest, ':'), pid_text = str_split(&rest, ':');
+    int64_t pid;
+    char start[24];
+    if (!boot.n || !str_eq(boot, their_boot) || !str_to_i64(pid_text, &pid) || pid <= 0) return false;
+    return !start_time((long)pid, start) || !str_eqz(rest, start);
+}
+
+struct str idempotency_key(struct str header)
+{
+    struct str key = str_trim(header);
+    if (key.n >= 2 && key.p[0] == '"' && key.p[key.n - 1] == '"') key = str_sub(key, 1, key.n - 2);
+    if (!key.n || key.n > IDEMPOTENCY_KEY_MAX) return STR_NONE;
+    for (size_t i = 0; i < key.n; i++)
+        if (key.p[i] <= 0x20 || key.p[i] >= 0x7f || key.p[i] == '"' || key.p[i] == '\\') return STR_NONE;
+    return key;
+}
+
+#define BYTES(a) STORE_B((const char *)(a), 32)
+
+static enum rc claim(struct store_tx *tx, const struct idempotency *i, int64_t now, int64_t lease_ms, struct err *err)
+{
+    struct store_value args[] = {BYTES(i->key), BYTES(i->body), STORE_Z(i->instance), STORE_I(now),
+                                 STORE_I(now + lease_ms)};
+    return store_exec(tx,
+                      "INSERT INTO http_idempotency (key, body, owner, at_ms, lease_ms) VALUES (?1, ?2, ?3, ?4, ?5)"
+                      " ON CONFLICT (key) DO UPDATE SET body = excluded.body, owner = excluded.owner,"
+                      " at_ms = excluded.at_ms, lease_ms = excluded.lease_ms, status = NULL, type = NULL,"
+                      " headers = NULL, answer = NULL",
+                      args, 5, NULL, err);
+}
+
+static enum rc copy(struct arena *arena, struct str from, struct str *to, struct err *err)
+{
+    *to = arena_str(arena, from);
+    return to->p ? RC_OK : err_set(err, RC_NOMEM, "out of memory");
+}
+
+/* What the row at hand means for this request. */
+static enum rc judge(struct store_rows *rows, const struct idempotency *i, int64_t now, struct arena *arena,
+                     bool *replay, struct idempotent_answer *a, struct err *err)
+{
+    if (now - store_i64(rows, 2) > IDEMPOTENCY_HOURS * INT64_C(3600000)) return RC_OK; /* forgotten */
+    struct str body = store_blob(rows, 0);
+    if (body.n != 32 || memcmp(body.p, i->body, 32) != 0)
+        return err_set(err, RC_UNPROCESSABLE, "this Idempotency-Key came with another request before");
+    if (store_is_null(rows, 4)) {
+        if (now >= store_i64(rows, 3) || is_dead(store_text(rows, 1), i->instance)) return RC_OK;
+        return err_set(err, RC_CONFLICT, "the first request with this Idempotency-Key is still running");
+    }
+    *replay = true;
+    a->status = (int)store_i64(rows, 4);
+    enum rc rc = copy(arena, store_text(rows, 5), &a->type, err);
+    if (!rc) rc = copy(arena, store_text(rows, 6), &a->headers, err);
+    return rc ? rc : copy(arena, store_blob(rows, 7), &a->body, err);
+}
+
+enum rc idempotency_begin(const struct idempotency *i, int64_t lease_ms, struct arena *arena, bool *replay,
+                          struct idempotent_answer *a, struct err *err)
+{
+    struct store_tx *tx;
+    struct store_rows *rows = NULL;
+    int64_t now = clock_now_ms();
+    bool there = false;
+    *replay = false;
+    enum rc rc = store_begin(i->store, STORE_WRITE, &tx, err);
+    if (rc) return rc;
+    rc = store_query(tx,
+                     "SELECT body, owner, at_ms, lease_ms, status, type, headers, answer FROM http_idempotency"
+                     " WHERE key = ?1",
+                     &BYTES(i->key), 1, &rows, err);
+    if (!rc) rc = store_next(rows, &there, err);
+    if (!rc && there) rc = judge(rows, i, now, arena, replay, a, err);
+    store_rows_close(rows);
+    if (!rc && !*replay) rc = claim(tx, i, now, lease_ms, err);
+    if (!rc && !*replay) return store_commit(tx, err);
+    store_rollback(tx);
+    return rc;
+}
+
+static enum rc write_one(struct store *s, const char *sql, const struct store_value *args, size_t n, struct err *err)
+{
+    struct store_tx *tx;
+    enum rc rc = store_begin(s, STORE_WRITE, &tx, err);
+    if (rc) return rc;
+    rc = store_exec(tx, sql, args, n, NULL, err);
+    if (!rc) return store_commit(tx, err);
+    store_rollback(tx);
+    return rc;
+}
+
+enum rc idempotency_end(const struct idempotency *i, const struct idempotent_answer *a, struct err *err)
+{
+    struct store_value args[] = {BYTES(i->key), STORE_Z(i->instance), STORE_I(a->status), STORE_S(a->type),
+                                 STORE_S(a->headers), STORE_B(a->body.p, a->body.n)};
+    return write_one(i->store,
+                     "UPDATE http_idempotency SET status = ?3, type = ?4, headers = ?5, answer = ?6"
+                     " WHERE key = ?1 AND owner = ?2",
+                     args, 6, err);
+}
+
+enum rc idempotency_forget(const struct idempotency *i, struct err *err)
+{
+    struct store_value args[] = {BYTES(i->key), STORE_Z(i->instance)};
+    return write_one(i->store, "DELETE FROM http_idempotency WHERE key = ?1 AND owner = ?2 AND status IS NULL", args,
+                     2, err);
+}
+
+enum rc idempotency_clean(struct store *store, struct err *err)
+{
+    int64_t before = clock_now_ms() - IDEMPOTENCY_HOURS * INT64_C(3600000);
+    return write_one(store, "DELETE FROM http_idempotency WHERE at_ms < ?1", &STORE_I(before), 1, err);
+}

@@ -1,0 +1,211 @@
+/* On a worker: from the received request to the answer. */
+#include "http/internal.h"
+
+#include "base/app.h"
+#include "base/clock.h"
+#include "base/jval.h"
+#include "base/log.h"
+#include "crypt/crypt.h"
+#include "http/idempotency.h"
+#include "http/multipart.h"
+
+static enum rc first_fault(struct http_conn *c)
+{
+    return err_set(&c->err, RC_INVALID, "%s %s", c->faults.v[0].pointer, c->faults.v[0].detail);
+}
+
+static enum rc parse_json(struct http_conn *c)
+{
+    if (!c->body_n) return err_set(&c->err, RC_INVALID, "a JSON body is needed");
+    enum rc rc = jval_parse(c->rq.body, c->body_max, &c->json, &c->err);
+    if (rc) return rc;
+    c->rq.json = c->json;
+    if (c->route->body && !schema_check(c->route->body, c->json, &c->faults)) return first_fault(c);
+    return RC_OK;
+}
+
+static void check_field(struct http_conn *c, const char *name, const struct schema *schema, bool required, bool binary)
+{
+    char where[160];
+    const struct http_part *part = http_part(&c->rq, name);
+    snprintf(where, sizeof where, "#/%s", name);
+    if (!part && required) schema_fault(&c->faults, where, "is missing");
+    if (!part || binary) return;
+    if (!str_utf8_valid(part->data)) schema_fault(&c->faults, where, "is not UTF-8");
+    else if (schema) schema_check_text(schema, part->data, where, &c->faults);
+}
+
+/* A form's fields are those of its schema, each at most once. */
+static bool field_known(const struct schema *s, struct str name)
+{
+    const struct schema *value;
+    bool required, binary;
+    const char *is;
+    for (size_t i = 0; (is = schema_property(s, i, &value, &required, &binary)); i++)
+        if (str_eqz(name, is)) return true;
+    return false;
+}
+
+static enum rc check_form(struct http_conn *c)
+{
+    const struct schema *value, *s = c->route->body;
+    bool required, binary;
+    const char *name;
+    for (size_t i = 0; s && (name = schema_property(s, i, &value, &required, &binary)); i++)
+        check_field(c, name, value, required, binary);
+    for (size_t i = 0; i < c->rq.n_parts; i++) {
+        const struct http_part *p = &c->rq.parts[i];
+        char where[160], plain[80];
+        snprintf(plain, sizeof plain, "%.*s", (int)(p->name.n < 60 ? p->name.n : 60), p->name.p);
+        snprintf(where, sizeof where, "#/%s", plain);
+        if (s && !field_known(s, p->name)) schema_fault(&c->faults, where, "is not a field of this form");
+        for (size_t j = 0; j < i; j++)
+            if (str_eq(c->rq.parts[j].name, p->name)) schema_fault(&c->faults, where, "must not be given twice");
+    }
+    return c->faults.n ? first_fault(c) : RC_OK;
+}
+
+static enum rc parse_form(struct http_conn *c)
+{
+    struct str type = http_header(&c->rq, "Content-Type");
+    if (!c->body_n) return err_set(&c->err, RC_INVALID, "a body is needed");
+    if (c->route->def->body == HTTP_BODY_PICTURE && type.n > 6 && str_ieqz(str_sub(type, 0, 6), "image/")) {
+        struct http_part *photo = arena_alloc(&c->arena, sizeof *photo);
+        if (!photo) return err_set(&c->err, RC_NOMEM, "out of memory");
+        *photo = (struct http_part){.name = STR("photo"), .type = type, .data = c->rq.body};
+        c->rq.parts = photo;
+        c->rq.n_parts = 1;
+        return RC_OK;
+    }
+    enum rc rc = multipart_parse(type, c->rq.body, &c->arena, &c->rq.parts, &c->rq.n_parts, &c->err);
+    return rc ? rc : check_form(c);
+}
+
+static enum rc parse_body(struct http_conn *c)
+{
+    c->rq.body = (struct str){c->body, c->body_n};
+    switch (c->route->def->body) {
+    case HTTP_BODY_NONE: return RC_OK;
+    case HTTP_BODY_JSON: return parse_json(c);
+    case HTTP_BODY_MULTIPART:
+    case HTTP_BODY_PICTURE: return parse_form(c);
+    }
+    return RC_OK;
+}
+
+static enum rc run_handler(struct http_conn *c)
+{
+    c->rs = (struct http_response){.body = BUF_INIT(64 << 20), .arena = &c->arena};
+    c->rs.json = JOUT_INIT(&c->rs.body);
+    enum rc rc = c->route->def->handler(&c->rq, &c->rs, &c->err);
+    if (!rc && c->rs.body.failed) rc = buf_check(&c->rs.body, "the answer", &c->err);
+    return rc;
+}
+
+static void hash_parts(struct http_conn *c, struct str key, struct idempotency *i)
+{
+    struct crypt_sha256 h;
+    const char *operation = c->route->def->operation;
+    char hex[CRYPT_HEX_BYTES];
+    crypt_sha256_init(&h);
+    /* Not the address: a phone that changes networks is just the client that repeats a request. */
+    crypt_sha256_add(&h, c->rq.principal.id.p, c->rq.principal.id.n);
+    crypt_sha256_add(&h, "", 1);
+    crypt_sha256_add(&h, operation, strlen(operation) + 1);
+    crypt_sha256_add(&h, key.p, key.n);
+    crypt_sha256_end(&h, i->key);
+    crypt_sha256_init(&h);
+    crypt_sha256_add(&h, c->uri.path.p, c->uri.path.n);
+    for (size_t p = 0; p < c->route->n_params; p++) {
+        crypt_sha256_add(&h, "", 1);
+        crypt_sha256_add(&h, c->params[p].p ? c->params[p].p : "", c->params[p].n);
+    }
+    crypt_sha256_add(&h, "", 1);
+    for (size_t p = 0; p < c->rq.n_parts; p++) { /* the boundary between them is another each time */
+        uint8_t part[CRYPT_SHA256_BYTES];
+        crypt_sha256(c->rq.parts[p].name, part);
+        crypt_sha256_add(&h, part, sizeof part);
+        crypt_sha256(c->rq.parts[p].data, part);
+        crypt_sha256_add(&h, part, sizeof part);
+    }
+    if (!c->rq.n_parts) crypt_sha256_add(&h, c->rq.body.p ? c->rq.body.p : "", c->rq.body.n);
+    crypt_sha256_end(&h, i->body);
+    crypt_hex(i->key, 16, hex);
+    c->rq.idempotency = arena_str(&c->arena, str_of(hex));
+}
+
+static enum rc replay(struct http_conn *c, const struct idempotent_answer *a)
+{
+    enum rc rc = RC_OK;
+    struct str rest = a->headers, line;
+    c->rs = (struct http_response){.body = BUF_INIT(64 << 20), .arena = &c->arena, .status = a->status};
+    c->rs.type = arena_strz(&c->arena, a->type);
+    buf_add(&c->rs.body, a->body);
+    while (!rc && rest.n && (line = str_split(&rest, '\n')).p) {
+        struct str value = line, name = str_split(&value, ':');
+        const char *n = arena_strz(&c->arena, name), *v = arena_strz(&c->arena, str_trim(value));
+        rc = n && v ? http_add_header(&c->rs, n, v, &c->err) : err_set(&c->err, RC_NOMEM, "out of memory");
+    }
+    if (!rc) rc = http_add_header(&c->rs, "Idempotent-Replayed", "true", &c->err);
+    return rc ? rc : buf_check(&c->rs.body, "the answer", &c->err);
+}
+
+/* Keeps what was answered; a failure of ours is not kept, so that the client can try again. */
+static enum rc remember(struct http_conn *c, const struct idempotency *i, enum rc rc)
+{
+    const struct http_route *def = c->route->def;
+    int status = rc ? rc_http_status(rc) : c->rs.status ? c->rs.status : def->answer_status ? def->answer_status : 200;
+    struct err err;
+    if (rc || status >= 500) {
+        if (idempotency_forget(i, &err)) log_error("http", "idempotency: %s", err.message);
+        return rc;
+    }
+    struct buf headers = BUF_INIT(64 << 10);
+    for (const struct http_field *f = c->rs.fields; f; f = f->next) buf_addf(&headers, "%s: %s\n", f->name, f->value);
+    const char *type = c->rs.type ? c->rs.type : def->answer_type ? def->answer_type : "application/json";
+    struct idempotent_answer a = {.status = status, .type = str_of(type), .headers = buf_str(&headers),
+                                  .body = c->rs.file.p ? c->rs.file : buf_str(&c->rs.body)};
+    enum rc kept = buf_check(&headers, "headers", &c->err);
+    if (!kept) kept = idempotency_end(i, &a, &c->err);
+    buf_release(&headers);
+    return kept; /* what is done but not recorded must not look like a success that a repeat would find */
+}
+
+static enum rc run_idempotent(struct http_conn *c)
+{
+    struct str header = http_header(&c->rq, "Idempotency-Key"), key = idempotency_key(header);
+    struct idempotency i = {.store = c->server->app->ops, .instance = c->server->instance};
+    struct idempotent_answer a = {0};
+    bool again;
+    if (!header.p || !i.store) return run_handler(c);
+    if (!key.p) return err_set(&c->err, RC_INVALID, "Idempotency-Key must have 1 to 255 visible characters");
+    hash_parts(c, key, &i);
+    enum rc rc = idempotency_begin(&i, 2 * c->settings->deadline_ms, &c->arena, &again, &a, &c->err);
+    if (rc == RC_CONFLICT) c->retry_after_s = 1;
+    if (rc) return rc;
+    return again ? replay(c, &a) : remember(c, &i, run_handler(c));
+}
+
+static bool too_late(const struct http_conn *c)
+{
+    return atomic_load(&c->server->abandon) ||
+           clock_mono_us() - c->queued_us > c->settings->deadline_ms * 1000;
+}
+
+void run_request(struct http_conn *c)
+{
+    enum rc rc = RC_OK;
+    log_request(c->id);
+    if (c->page || !c->route->def->handler) {
+        answer_make(c, RC_OK);
+    } else {
+        if (too_late(c)) {
+            c->retry_after_s = 1;
+            rc = err_set(&c->err, RC_BUSY, "it took too long until a worker was free");
+        }
+        if (!rc) rc = parse_body(c);
+        if (!rc) rc = c->route->def->flags & HTTP_IDEMPOTENT ? run_idempotent(c) : run_handler(c);
+        answer_make(c, rc);
+    }
+    log_request(NULL);
+}

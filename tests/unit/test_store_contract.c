@@ -612,10 +612,36 @@ static void test_writers_in_order(void **state)
 
 /* --------------------------------------------------------------------------------------- processes */
 
+/* A process that makes one change when told to. It starts while no database is open: what a process has
+ * open must not be used on both sides of a fork(). */
+static pid_t start_changer(int go[2])
+{
+    store_close(store);
+    assert_int_equal(pipe(go), 0);
+    fflush(NULL);
+    pid_t pid = fork();
+    assert_true(pid >= 0);
+    if (pid == 0) {
+        char c;
+        struct store *mine = NULL;
+        struct store_tx *tx;
+        const struct store_options options = {.name = "contract"};
+        if (read(go[0], &c, 1) != 1) _exit(1);
+        if (store_open(url, &options, &mine, NULL) || store_begin(mine, STORE_WRITE, &tx, NULL)) _exit(1);
+        if (store_exec(tx, "UPDATE t_count SET n = 2", STORE_NO_ARGS, NULL, NULL)) _exit(1);
+        if (store_commit(tx, NULL)) _exit(1);
+        _exit(0);
+    }
+    store = open_store(0);
+    return pid;
+}
+
 static void test_version(void **state)
 {
     (void)state;
     int64_t before, after, again;
+    int go[2];
+    pid_t pid = start_changer(go);
     OK(store_version(store, &before, &err));
     OK(store_version(store, &again, &err));
     assert_int_equal(again, before);
@@ -630,20 +656,12 @@ static void test_version(void **state)
     OK(store_version(store, &again, &err));
     assert_int_equal(again, after);
 
-    fflush(NULL);
-    pid_t pid = fork(); /* another process commits */
-    assert_true(pid >= 0);
-    if (pid == 0) {
-        struct store *mine = NULL;
-        const struct store_options options = {.name = "contract"};
-        if (store_open(url, &options, &mine, NULL) || store_begin(mine, STORE_WRITE, &tx, NULL)) _exit(1);
-        if (store_exec(tx, "UPDATE t_count SET n = 2", STORE_NO_ARGS, NULL, NULL)) _exit(1);
-        if (store_commit(tx, NULL)) _exit(1);
-        _exit(0);
-    }
+    assert_true(write(go[1], "x", 1) == 1); /* another process commits */
     int status;
     assert_int_equal(waitpid(pid, &status, 0), pid);
     assert_int_equal(status, 0);
+    close(go[0]);
+    close(go[1]);
     OK(store_version(store, &again, &err));
     assert_true(again > after);
     assert_int_equal(number("SELECT n FROM t_count"), 2);
@@ -683,6 +701,7 @@ static void test_killed_writer(void **state)
         int64_t id, last = 0, first = round * 1000000 + 1;
         assert_int_equal(pipe(report), 0);
         fflush(NULL);
+        store_close(store); /* so that opening below recovers from the log alone */
         pid_t pid = fork();
         assert_true(pid >= 0);
         if (pid == 0) {
@@ -699,7 +718,6 @@ static void test_killed_writer(void **state)
         int status;
         assert_int_equal(waitpid(pid, &status, 0), pid);
         assert_true(WIFSIGNALED(status));
-        store_close(store); /* with the last connection gone, opening recovers from the log alone */
         store = open_store(0);
         char sql[160];
         snprintf(sql, sizeof sql, "SELECT count(*) FROM t_log WHERE id BETWEEN %lld AND %lld", (long long)first,

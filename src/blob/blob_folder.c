@@ -137,11 +137,14 @@ static enum rc write_tmp(struct folder *f, struct str bytes, bool lazy, char tmp
 {
     uint8_t digest[CRYPT_SHA256_BYTES];
     struct iovec parts[2] = {{(void *)(uintptr_t)bytes.p, bytes.n}, {digest, CHECK_BYTES}};
-    uint64_t number = atomic_fetch_add(&f->next_tmp, 1);
-    snprintf(tmp, PATH_BYTES, "%s/tmp/%016llx-%llu", f->root, (unsigned long long)f->nonce,
-             (unsigned long long)number);
+    int fd;
     if (lazy) crypt_sha256(bytes, digest);
-    int fd = open(tmp, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
+    do { /* a name can only be taken where a process forked after it had opened the folder */
+        uint64_t number = atomic_fetch_add(&f->next_tmp, 1);
+        snprintf(tmp, PATH_BYTES, "%s/tmp/%016llx-%llu", f->root, (unsigned long long)f->nonce,
+                 (unsigned long long)number);
+        fd = open(tmp, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
+    } while (fd < 0 && errno == EEXIST);
     if (fd < 0) return err_errno(err, "cannot write in %s/tmp", f->root);
     bool failed = write_parts(fd, parts, lazy ? 2 : 1) || (!lazy && fsync(fd));
     enum rc rc = failed ? err_errno(err, "cannot write a blob in %s", f->root) : RC_OK;

@@ -27,12 +27,20 @@ static enum rc answer(struct http_request *rq, struct http_response *rs, struct 
     return RC_OK;
 }
 
-static const struct http_route routes[] = {
-    {.path = "/inline", .method = "GET", .operation = "inline", .summary = "On the socket's thread.", .handler = answer,
-     .roles = HTTP_ANYONE, .flags = HTTP_INLINE | HTTP_NO_LIMIT},
-    {.path = "/queue", .method = "GET", .operation = "queue", .summary = "On a worker.", .handler = answer,
-     .roles = HTTP_ANYONE},
-    {0}};
+static const struct http_route routes[] = {{.path = "/inline",
+                                            .method = "GET",
+                                            .operation = "inline",
+                                            .summary = "On the socket's thread.",
+                                            .handler = answer,
+                                            .roles = HTTP_ANYONE,
+                                            .flags = HTTP_INLINE | HTTP_NO_LIMIT},
+                                           {.path = "/queue",
+                                            .method = "GET",
+                                            .operation = "queue",
+                                            .summary = "On a worker.",
+                                            .handler = answer,
+                                            .roles = HTTP_ANYONE},
+                                           {0}};
 static const struct module bench_module = {.name = "bench", .routes = routes};
 static const struct module *const modules[] = {&http_module, &bench_module, NULL};
 
@@ -49,7 +57,8 @@ int main(int argc, char **argv)
     struct http_server *server = NULL;
     struct err err = {0};
     bool serve = argc > 2 && strcmp(argv[1], "serve") == 0;
-    const char *seconds = argc > 1 && !serve ? argv[1] : "5", *connections = argc > 2 && !serve ? argv[2] : "32";
+    const char *seconds = argc > 1 && !serve ? argv[1] : "5",
+               *connections = argc > 2 && !serve ? argv[2] : "32";
     enum rc rc = mkdtemp(dir) ? crypt_startup(&err) : err_errno(&err, "cannot make a folder");
     app.data_dir = dir;
     if (!rc) rc = config_create(tables, &app.config, &err);
@@ -64,8 +73,8 @@ int main(int argc, char **argv)
     }
     if (serve) pause();
     for (size_t i = 0; routes[i].path; i++) {
-        snprintf(command, sizeof command, "wrk -t2 -c%s -d%ss --latency https://127.0.0.1:%u%s", connections, seconds,
-                 http_port(server), routes[i].path);
+        snprintf(command, sizeof command, "wrk -t2 -c%s -d%ss --latency https://127.0.0.1:%u%s", connections,
+                 seconds, http_port(server), routes[i].path);
         printf("%s\n", command);
         fflush(stdout);
         if (system(command)) fprintf(stderr, "bench_http: wrk failed\n");

@@ -40,18 +40,22 @@ static enum rc readyz(struct http_request *rq, struct http_response *rs, struct 
 }
 
 static const struct http_route routes[] = {
-    {.path = "/readyz", .method = "GET", .operation = "getReadiness", .tag = "service",
+    {.path = "/readyz",
+     .method = "GET",
+     .operation = "getReadiness",
+     .tag = "service",
      .summary = "Whether requests can be answered: stores, pictures, model and product snapshot.",
-     .handler = readyz, .roles = HTTP_ANYONE, .flags = HTTP_NO_LIMIT, .answer_schema = "Readiness"},
+     .handler = readyz,
+     .roles = HTTP_ANYONE,
+     .flags = HTTP_NO_LIMIT,
+     .answer_schema = "Readiness"},
     {0}};
 
 static const struct http_schema schemas[] = {
-    {"Readiness",
-     "{\"type\":\"object\",\"required\":[\"ready\",\"checks\"],\"properties\":{"
-     "\"ready\":{\"type\":\"boolean\"},"
-     "\"model\":{\"type\":\"string\",\"description\":\"Name and version of the model in use.\"},"
-     "\"checks\":{\"type\":\"object\",\"additionalProperties\":{\"enum\":[\"ok\",\"failed\"]}}}}"},
+    {"Readiness", "{\"type\":\"object\",\"required\":[\"ready\",\"checks\"],\"properties\":{"
+                  "\"ready\":{\"type\":\"boolean\"},"
+                  "\"model\":{\"type\":\"string\",\"description\":\"Name and version of the model in use.\"},"
+                  "\"checks\":{\"type\":\"object\",\"additionalProperties\":{\"enum\":[\"ok\",\"failed\"]}}}}"},
     {0}};
 
-const struct module app_module = {
-    .name = "app", .config = app_config, .routes = routes, .schemas = schemas};
+const struct module app_module = {.name = "app", .config = app_config, .routes = routes, .schemas = schemas};

@@ -60,8 +60,10 @@ static void refresh_once(struct rank *rank)
 {
     bool changed = false;
     struct err err;
-    if (rank_refresh(rank, &changed, &err)) log_warn("app", "cannot take the new products: %s", err.message);
-    else if (changed) log_info("app", "searching in the new products");
+    if (rank_refresh(rank, &changed, &err))
+        log_warn("app", "cannot take the new products: %s", err.message);
+    else if (changed)
+        log_info("app", "searching in the new products");
 }
 
 static void *refresh(void *arg)
@@ -134,8 +136,10 @@ static void reload(struct app *app, const struct app_serve_options *options)
     enum rc rc = options->reload ? options->reload(options->ctx, &config, &err) : RC_OK;
     if (!rc) rc = http_reload(app->http, config ? config : app->config, &err);
     if (!rc && config) rc = app_configure_log(config, &err);
-    if (rc) log_error("app", "settings stay as they were: %s", err.message);
-    else log_info("app", "settings and certificate read again");
+    if (rc)
+        log_error("app", "settings stay as they were: %s", err.message);
+    else
+        log_info("app", "settings and certificate read again");
     config_destroy(config); /* what outlives this was copied */
     notify("READY=1");
 }

@@ -10,9 +10,10 @@ const struct cli_command cli_serve = {
     .name = "serve",
     .summary = "answer requests over HTTPS",
     .usage = "",
-    .details = "Listens on https://localhost:8443 unless told otherwise. The first start makes a self-signed\n"
-               "certificate (DATA/tls) and the staff's token (DATA/keys/admin.token). SIGHUP reads settings and\n"
-               "certificate again; SIGTERM lets running requests end. `penderie config` lists all settings.",
+    .details =
+        "Listens on https://localhost:8443 unless told otherwise. The first start makes a self-signed\n"
+        "certificate (DATA/tls) and the staff's token (DATA/keys/admin.token). SIGHUP reads settings and\n"
+        "certificate again; SIGTERM lets running requests end. `penderie config` lists all settings.",
     .run = run,
 };
 

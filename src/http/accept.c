@@ -9,7 +9,8 @@ struct str conn_header(void *conn, const char *name)
     const char *value = NULL;
     size_t n = 0;
     struct http_conn *c = conn;
-    if (MHD_lookup_connection_value_n(c->mhd, MHD_HEADER_KIND, name, strlen(name), &value, &n) != MHD_YES || !value)
+    if (MHD_lookup_connection_value_n(c->mhd, MHD_HEADER_KIND, name, strlen(name), &value, &n) != MHD_YES ||
+        !value)
         return STR_NONE;
     return (struct str){value, n};
 }
@@ -22,7 +23,8 @@ static void take_id(struct http_conn *c)
     bool sane = given.n >= 8 && given.n <= 64;
     for (size_t i = 0; sane && i < given.n; i++) {
         char ch = given.p[i];
-        sane = (ch >= '0' && ch <= '9') || (ch >= 'a' && ch <= 'z') || (ch >= 'A' && ch <= 'Z') || ch == '_' || ch == '-';
+        sane = (ch >= '0' && ch <= '9') || (ch >= 'a' && ch <= 'z') || (ch >= 'A' && ch <= 'Z') || ch == '_' ||
+               ch == '-';
     }
     if (sane) {
         memcpy(c->id, given.p, given.n);
@@ -35,7 +37,9 @@ static void take_id(struct http_conn *c)
     c->rq.id = c->id;
 }
 
-static const struct http_route page_route = {.path = "/{page}", .method = "GET", .operation = "getPage",
+static const struct http_route page_route = {.path = "/{page}",
+                                             .method = "GET",
+                                             .operation = "getPage",
                                              .roles = HTTP_ANYONE,
                                              .flags = HTTP_INLINE | HTTP_HIDDEN | HTTP_NO_LIMIT};
 static const struct route page_entry = {.def = &page_route};
@@ -46,8 +50,11 @@ static enum rc preflight(struct http_request *rq, struct http_response *rs, stru
     rs->status = 204;
     return RC_OK;
 }
-static const struct http_route options_route = {.path = "*", .method = "OPTIONS", .operation = "options",
-                                                .handler = preflight, .roles = HTTP_ANYONE,
+static const struct http_route options_route = {.path = "*",
+                                                .method = "OPTIONS",
+                                                .operation = "options",
+                                                .handler = preflight,
+                                                .roles = HTTP_ANYONE,
                                                 .flags = HTTP_INLINE | HTTP_HIDDEN | HTTP_NO_LIMIT};
 static const struct route options_entry = {.def = &options_route};
 
@@ -81,9 +88,11 @@ static enum rc find_route(struct http_conn *c)
         return RC_OK;
     }
     enum rc rc = router_match(c->server->router, &c->uri, c->method, &c->route, c->allow);
-    if (rc == RC_NOT_FOUND) rc = find_page(c);
+    if (rc == RC_NOT_FOUND)
+        rc = find_page(c);
     else if (rc == RC_METHOD && !options)
-        return err_set(&c->err, RC_METHOD, "%s is not a method of this address", known_method(c->method) ? c->method : "this");
+        return err_set(&c->err, RC_METHOD, "%s is not a method of this address",
+                       known_method(c->method) ? c->method : "this");
     if (options && (!rc || rc == RC_METHOD)) {
         c->route = &options_entry;
         c->page = NULL;
@@ -123,7 +132,8 @@ static enum rc check_type(struct http_conn *c)
     if (type_is(type, "multipart/form-data")) return RC_OK;
     if (body == HTTP_BODY_MULTIPART) return err_set(&c->err, RC_UNSUPPORTED, "send multipart/form-data");
     if (type.n > 6 && str_ieqz(str_sub(type, 0, 6), "image/")) return RC_OK;
-    return err_set(&c->err, RC_UNSUPPORTED, "send multipart/form-data or a picture (image/jpeg, image/png, ...)");
+    return err_set(&c->err, RC_UNSUPPORTED,
+                   "send multipart/form-data or a picture (image/jpeg, image/png, ...)");
 }
 
 static enum rc check_body(struct http_conn *c)
@@ -139,7 +149,8 @@ static enum rc check_body(struct http_conn *c)
         c->close = true;
         return err_set(&c->err, RC_INVALID, "only the transfer coding chunked is handled");
     }
-    if (length.p && !str_to_i64(length, &n)) return err_set(&c->err, RC_INVALID, "Content-Length is not a number");
+    if (length.p && !str_to_i64(length, &n))
+        return err_set(&c->err, RC_INVALID, "Content-Length is not a number");
     if (c->route->def->body == HTTP_BODY_NONE) {
         if (!n && !coding.p) return RC_OK;
         return err_set(&c->err, RC_INVALID, "this operation takes no body");

@@ -7,7 +7,8 @@
 #include <stdlib.h>
 
 const char http_security_headers[] =
-    "Content-Security-Policy: default-src 'self'; img-src 'self' blob: data:; object-src 'none'; base-uri 'none'; "
+    "Content-Security-Policy: default-src 'self'; img-src 'self' blob: data:; object-src 'none'; base-uri "
+    "'none'; "
     "form-action 'self'; frame-ancestors 'none'\n"
     "Referrer-Policy: no-referrer\n"
     "Permissions-Policy: camera=(self), microphone=(), geolocation=(), payment=(), usb=()\n"
@@ -40,7 +41,8 @@ static void put(struct http_conn *c, const char *name, const char *value)
         log_error("http", "cannot add the header %s", name);
 }
 
-__attribute__((format(printf, 3, 4))) static void putf(struct http_conn *c, const char *name, const char *fmt, ...)
+__attribute__((format(printf, 3, 4))) static void putf(struct http_conn *c, const char *name, const char *fmt,
+                                                       ...)
 {
     char value[512];
     va_list ap;
@@ -84,7 +86,8 @@ static void put_common(struct http_conn *c)
     put(c, "X-Content-Type-Options", "nosniff");
     if (c->settings->hsts) put(c, "Strict-Transport-Security", "max-age=31536000; includeSubDomains");
     if (c->limit_policy) {
-        putf(c, "RateLimit-Policy", "\"%s\";q=%lld;w=%d", c->limit_policy, (long long)c->limit_quota, LIMIT_WINDOW_S);
+        putf(c, "RateLimit-Policy", "\"%s\";q=%lld;w=%d", c->limit_policy, (long long)c->limit_quota,
+             LIMIT_WINDOW_S);
         putf(c, "RateLimit", "\"%s\";r=%lld;t=%lld", c->limit_policy, (long long)c->limit_left,
              (long long)c->limit_reset_s);
     }
@@ -180,7 +183,8 @@ static void answer_problem(struct http_conn *c, enum rc rc)
     size_t n;
     struct buf body = BUF_INIT(64 << 10);
     struct jout out = JOUT_INIT(&body);
-    if (rc_http_status(rc) >= 500 && rc != RC_BUSY && rc != RC_STOPPED) log_error("http", "%s: %s", rc_name(rc), c->err.message);
+    if (rc_http_status(rc) >= 500 && rc != RC_BUSY && rc != RC_STOPPED)
+        log_error("http", "%s: %s", rc_name(rc), c->err.message);
     problem_write(&out, rc, &c->err, &c->faults, c->id, c->uri.path);
     p = buf_take(&body, &n);
     c->answer = owned(p, n);
@@ -205,9 +209,12 @@ void answer_make(struct http_conn *c, enum rc rc)
         c->status = c->rs.status ? c->rs.status : def->answer_status ? def->answer_status : 200;
         answer_body(c, type);
         put(c, "Cache-Control", c->rs.cache_control ? c->rs.cache_control : "no-store");
-        if (str_starts(str_of(type), STR("text/html"))) put_lines(c, http_security_headers);
-        else put(c, "Content-Security-Policy", "default-src 'none'; frame-ancestors 'none'");
-        for (const struct http_field *f = c->rs.fields; f; f = f->next) put(c, f->name, f->value);
+        if (str_starts(str_of(type), STR("text/html")))
+            put_lines(c, http_security_headers);
+        else
+            put(c, "Content-Security-Policy", "default-src 'none'; frame-ancestors 'none'");
+        for (const struct http_field *f = c->rs.fields; f; f = f->next)
+            put(c, f->name, f->value);
         put_common(c);
     }
     buf_release(&c->rs.body);

@@ -130,7 +130,6 @@ enum rc auth_check(struct http_conn *c)
     }
     if (open_metrics(c)) p->roles |= HTTP_OPERATOR;
     if (p->roles & c->route->def->roles) return RC_OK;
-    if (p->roles == HTTP_ANONYMOUS)
-        return err_set(&c->err, RC_UNAUTHENTICATED, "this operation needs a token");
+    if (p->roles == HTTP_ANONYMOUS) return err_set(&c->err, RC_UNAUTHENTICATED, "this operation needs a token");
     return err_set(&c->err, RC_FORBIDDEN, "your role does not include this operation");
 }

@@ -18,7 +18,8 @@ bool compress_type(const char *type)
 bool compress_gzip(struct str in, int level, char **out, size_t *n)
 {
     z_stream z = {.next_in = (Bytef *)(uintptr_t)in.p, .avail_in = (uInt)in.n};
-    if (in.n > (64U << 20) || deflateInit2(&z, level, Z_DEFLATED, 15 + 16, 8, Z_DEFAULT_STRATEGY) != Z_OK) return false;
+    if (in.n > (64U << 20) || deflateInit2(&z, level, Z_DEFLATED, 15 + 16, 8, Z_DEFAULT_STRATEGY) != Z_OK)
+        return false;
     size_t cap = deflateBound(&z, (uLong)in.n);
     char *to = malloc(cap);
     z.next_out = (Bytef *)to;
@@ -65,8 +66,10 @@ static struct str bare(struct str tag)
 {
     tag = str_trim(tag);
     if (str_starts(tag, STR("W/"))) tag = str_sub(tag, 2, tag.n);
-    if (str_ends(tag, STR("-gz\""))) tag.n -= 4;
-    else if (tag.n) tag.n--;
+    if (str_ends(tag, STR("-gz\"")))
+        tag.n -= 4;
+    else if (tag.n)
+        tag.n--;
     return tag;
 }
 

@@ -25,35 +25,45 @@ struct jval;
 
 /* Roles, as a mask; identity (issue of its own) decides which a request has. */
 enum http_role {
-    HTTP_ANONYMOUS = 1 << 0, HTTP_SHOPPER = 1 << 1, HTTP_MERCHANDISER = 1 << 2, HTTP_ANALYST = 1 << 3,
-    HTTP_DPO = 1 << 4, HTTP_OPERATOR = 1 << 5, HTTP_ADMIN = 1 << 6,
+    HTTP_ANONYMOUS = 1 << 0,
+    HTTP_SHOPPER = 1 << 1,
+    HTTP_MERCHANDISER = 1 << 2,
+    HTTP_ANALYST = 1 << 3,
+    HTTP_DPO = 1 << 4,
+    HTTP_OPERATOR = 1 << 5,
+    HTTP_ADMIN = 1 << 6,
     HTTP_ANYONE = 0x7f
 };
 
 /* Who asks. Every request has one. */
 struct http_principal {
-    unsigned roles;      /* mask of enum http_role */
-    struct str id;       /* pseudonym, or "" for anonymous */
+    unsigned roles;       /* mask of enum http_role */
+    struct str id;        /* pseudonym, or "" for anonymous */
     struct str limit_key; /* whom a rate limit counts against: the id, or a keyed hash of the address */
 };
 
 enum http_in { HTTP_IN_PATH, HTTP_IN_QUERY, HTTP_IN_HEADER };
 struct http_param {
-    const char *name;    /* NULL ends the list */
+    const char *name; /* NULL ends the list */
     enum http_in in;
     bool required;
-    const char *schema;  /* JSON Schema as text: {"type":"integer","minimum":1,"maximum":100,"default":20} */
+    const char *schema; /* JSON Schema as text: {"type":"integer","minimum":1,"maximum":100,"default":20} */
     const char *help;
 };
 
-enum http_body { HTTP_BODY_NONE, HTTP_BODY_JSON, HTTP_BODY_MULTIPART, HTTP_BODY_PICTURE /* multipart or raw image */ };
+enum http_body {
+    HTTP_BODY_NONE,
+    HTTP_BODY_JSON,
+    HTTP_BODY_MULTIPART,
+    HTTP_BODY_PICTURE /* multipart or raw image */
+};
 enum http_flags {
-    HTTP_INLINE = 1,       /* runs on the socket's thread */
-    HTTP_HEAVY = 2,        /* decodes or infers: the small queue */
-    HTTP_IDEMPOTENT = 4,   /* honours Idempotency-Key (draft-ietf-httpapi-idempotency-key-header) */
-    HTTP_PRODUCTS = 8,     /* the answer lists products: carries an attribution token */
-    HTTP_HIDDEN = 16,      /* not in the OpenAPI document (pages, assets) */
-    HTTP_NO_LIMIT = 32     /* no rate limit (health, metrics) */
+    HTTP_INLINE = 1,     /* runs on the socket's thread */
+    HTTP_HEAVY = 2,      /* decodes or infers: the small queue */
+    HTTP_IDEMPOTENT = 4, /* honours Idempotency-Key (draft-ietf-httpapi-idempotency-key-header) */
+    HTTP_PRODUCTS = 8,   /* the answer lists products: carries an attribution token */
+    HTTP_HIDDEN = 16,    /* not in the OpenAPI document (pages, assets) */
+    HTTP_NO_LIMIT = 32   /* no rate limit (health, metrics) */
 };
 
 struct http_request;
@@ -61,27 +71,27 @@ struct http_response;
 typedef enum rc (*http_handler)(struct http_request *rq, struct http_response *rs, struct err *err);
 
 struct http_route {
-    const char *path;               /* "/v1/products/{id}"; NULL ends the table */
-    const char *method;             /* "GET" */
-    const char *operation;          /* operationId, "getProduct" */
-    const char *summary;            /* one sentence */
-    const char *tag;                /* group in the document */
+    const char *path;      /* "/v1/products/{id}"; NULL ends the table */
+    const char *method;    /* "GET" */
+    const char *operation; /* operationId, "getProduct" */
+    const char *summary;   /* one sentence */
+    const char *tag;       /* group in the document */
     http_handler handler;
     unsigned roles, flags;
     const struct http_param *params;
     enum http_body body;
-    const char *body_schema;        /* name of a schema, for HTTP_BODY_JSON and multipart fields */
-    const char *answer_schema;      /* name of a schema; NULL: no JSON body (answer_type says what) */
-    const char *answer_type;        /* NULL: application/json */
-    int answer_status;              /* 0: 200 */
+    const char *body_schema;   /* name of a schema, for HTTP_BODY_JSON and multipart fields */
+    const char *answer_schema; /* name of a schema; NULL: no JSON body (answer_type says what) */
+    const char *answer_type;   /* NULL: application/json */
+    int answer_status;         /* 0: 200 */
 };
 
 struct http_schema {
-    const char *name;               /* NULL ends the table */
-    const char *json;               /* JSON Schema (2020-12) as text */
+    const char *name; /* NULL ends the table */
+    const char *json; /* JSON Schema (2020-12) as text */
 };
 
-struct http_part {                  /* one part of multipart/form-data, or the raw picture as "photo" */
+struct http_part { /* one part of multipart/form-data, or the raw picture as "photo" */
     struct str name, filename, type, data;
 };
 
@@ -89,15 +99,15 @@ struct http_request {
     struct app *app;
     const struct http_route *route;
     struct http_principal principal;
-    const char *id;                 /* request id, also in the X-Request-Id header of the answer */
-    struct arena *arena;            /* ends with the request */
-    unsigned worker;                /* number of the worker of its queue, for infer_*() */
-    struct str body;                /* raw; for HTTP_BODY_JSON also parsed: */
+    const char *id;      /* request id, also in the X-Request-Id header of the answer */
+    struct arena *arena; /* ends with the request */
+    unsigned worker;     /* number of the worker of its queue, for infer_*() */
+    struct str body;     /* raw; for HTTP_BODY_JSON also parsed: */
     const struct jval *json;
     const struct http_part *parts;
     size_t n_parts;
-    struct str idempotency;         /* hash of key, principal and operation, as text; p NULL: no key came */
-    struct http_conn *conn;         /* the server's own */
+    struct str idempotency; /* hash of key, principal and operation, as text; p NULL: no key came */
+    struct http_conn *conn; /* the server's own */
 };
 
 /* Path and query parameters are checked against their schema before the handler runs: a missing one
@@ -109,18 +119,19 @@ struct str http_header(const struct http_request *rq, const char *name);
 const struct http_part *http_part(const struct http_request *rq, const char *name); /* NULL if absent */
 
 struct http_response {
-    int status;                     /* 0: the route's */
-    const char *type;               /* NULL: the route's */
+    int status;       /* 0: the route's */
+    const char *type; /* NULL: the route's */
     struct buf body;
-    struct jout json;               /* writes into body */
-    bool etag;                      /* ask for a strong ETag of the body and If-None-Match handling */
-    const char *cache_control;      /* NULL: no-store */
-    struct str file;                /* bytes that outlive the answer (static assets, mapped files) instead of body */
-    struct arena *arena;            /* the request's; the rest is filled by http_add_header() */
+    struct jout json;          /* writes into body */
+    bool etag;                 /* ask for a strong ETag of the body and If-None-Match handling */
+    const char *cache_control; /* NULL: no-store */
+    struct str file;           /* bytes that outlive the answer (static assets, mapped files) instead of body */
+    struct arena *arena;       /* the request's; the rest is filled by http_add_header() */
     struct http_field *fields;
 };
 /* Adds a header; value is copied. Names and values with control characters are refused. */
-enum rc http_add_header(struct http_response *rs, const char *name, const char *value, struct err *err) MUST_USE;
+enum rc http_add_header(struct http_response *rs, const char *name, const char *value,
+                        struct err *err) MUST_USE;
 
 struct http_field {
     const char *name, *value;
@@ -143,9 +154,9 @@ struct config;
 enum rc http_reload(struct http_server *s, const struct config *config, struct err *err) MUST_USE;
 void http_set_authenticate(struct http_server *s, http_authenticate_fn fn); /* before the first request */
 bool http_self_signed(const struct http_server *s);
-unsigned http_port(const struct http_server *s);         /* for tests: the port bound */
+unsigned http_port(const struct http_server *s); /* for tests: the port bound */
 /* The document, as served on /openapi.json. */
 enum rc http_openapi(const struct module *const *modules, struct buf *out, struct err *err) MUST_USE;
-extern const struct module http_module;                  /* health, readiness, metrics, openapi */
+extern const struct module http_module; /* health, readiness, metrics, openapi */
 
 #endif

@@ -19,7 +19,8 @@ static bool start_time(long pid, char out[static 24])
     if (fs_read(path, 8192, &text, &n, NULL)) return false;
     char *tail = strrchr(text, ')');
     struct str rest = str_of(tail ? tail + 2 : ""), field = STR_NONE;
-    for (int i = 3; i <= 22; i++) field = str_split(&rest, ' ');
+    for (int i = 3; i <= 22; i++)
+        field = str_split(&rest, ' ');
     bool fine = field.n > 0 && field.n < 24;
     if (fine) snprintf(out, 24, "%.*s", STR_ARG(field));
     free(text);
@@ -70,16 +71,18 @@ struct str idempotency_key(struct str header)
 
 #define BYTES(a) STORE_B((const char *)(a), 32)
 
-static enum rc claim(struct store_tx *tx, const struct idempotency *i, int64_t now, int64_t lease_ms, struct err *err)
+static enum rc claim(struct store_tx *tx, const struct idempotency *i, int64_t now, int64_t lease_ms,
+                     struct err *err)
 {
     struct store_value args[] = {BYTES(i->key), BYTES(i->body), STORE_Z(i->instance), STORE_I(now),
                                  STORE_I(now + lease_ms)};
-    return store_exec(tx,
-                      "INSERT INTO http_idempotency (key, body, owner, at_ms, lease_ms) VALUES (?1, ?2, ?3, ?4, ?5)"
-                      " ON CONFLICT (key) DO UPDATE SET body = excluded.body, owner = excluded.owner,"
-                      " at_ms = excluded.at_ms, lease_ms = excluded.lease_ms, status = NULL, type = NULL,"
-                      " headers = NULL, answer = NULL",
-                      args, 5, NULL, err);
+    return store_exec(
+        tx,
+        "INSERT INTO http_idempotency (key, body, owner, at_ms, lease_ms) VALUES (?1, ?2, ?3, ?4, ?5)"
+        " ON CONFLICT (key) DO UPDATE SET body = excluded.body, owner = excluded.owner,"
+        " at_ms = excluded.at_ms, lease_ms = excluded.lease_ms, status = NULL, type = NULL,"
+        " headers = NULL, answer = NULL",
+        args, 5, NULL, err);
 }
 
 static enum rc copy(struct arena *arena, struct str from, struct str *to, struct err *err)
@@ -130,7 +133,8 @@ enum rc idempotency_begin(const struct idempotency *i, int64_t lease_ms, struct 
     return rc;
 }
 
-static enum rc write_one(struct store *s, const char *sql, const struct store_value *args, size_t n, struct err *err)
+static enum rc write_one(struct store *s, const char *sql, const struct store_value *args, size_t n,
+                         struct err *err)
 {
     struct store_tx *tx;
     enum rc rc = store_begin(s, STORE_WRITE, &tx, err);
@@ -143,8 +147,8 @@ static enum rc write_one(struct store *s, const char *sql, const struct store_va
 
 enum rc idempotency_end(const struct idempotency *i, const struct idempotent_answer *a, struct err *err)
 {
-    struct store_value args[] = {BYTES(i->key), STORE_Z(i->instance), STORE_I(a->status), STORE_S(a->type),
-                                 STORE_S(a->headers), STORE_B(a->body.p, a->body.n)};
+    struct store_value args[] = {BYTES(i->key),    STORE_Z(i->instance), STORE_I(a->status),
+                                 STORE_S(a->type), STORE_S(a->headers),  STORE_B(a->body.p, a->body.n)};
     return write_one(i->store,
                      "UPDATE http_idempotency SET status = ?3, type = ?4, headers = ?5, answer = ?6"
                      " WHERE key = ?1 AND owner = ?2",
@@ -154,8 +158,8 @@ enum rc idempotency_end(const struct idempotency *i, const struct idempotent_ans
 enum rc idempotency_forget(const struct idempotency *i, struct err *err)
 {
     struct store_value args[] = {BYTES(i->key), STORE_Z(i->instance)};
-    return write_one(i->store, "DELETE FROM http_idempotency WHERE key = ?1 AND owner = ?2 AND status IS NULL", args,
-                     2, err);
+    return write_one(i->store, "DELETE FROM http_idempotency WHERE key = ?1 AND owner = ?2 AND status IS NULL",
+                     args, 2, err);
 }
 
 enum rc idempotency_clean(struct store *store, struct err *err)

@@ -29,9 +29,9 @@ struct idempotent_answer {
 
 struct idempotency {
     struct store *store;
-    const char *instance;  /* idempotency_instance() of this process */
-    uint8_t key[32];       /* SHA-256 over principal, operation and key */
-    uint8_t body[32];      /* SHA-256 of the request's body and parameters */
+    const char *instance; /* idempotency_instance() of this process */
+    uint8_t key[32];      /* SHA-256 over principal, operation and key */
+    uint8_t body[32];     /* SHA-256 of the request's body and parameters */
 };
 
 /* "boot:pid:start" of this process: tells the living from the dead on one machine. */
@@ -43,7 +43,8 @@ struct str idempotency_key(struct str header);
  * RC_CONFLICT: it is being carried out right now. RC_UNPROCESSABLE: the key came with another request before. */
 enum rc idempotency_begin(const struct idempotency *i, int64_t lease_ms, struct arena *arena, bool *replay,
                           struct idempotent_answer *a, struct err *err) MUST_USE;
-enum rc idempotency_end(const struct idempotency *i, const struct idempotent_answer *a, struct err *err) MUST_USE;
+enum rc idempotency_end(const struct idempotency *i, const struct idempotent_answer *a,
+                        struct err *err) MUST_USE;
 enum rc idempotency_forget(const struct idempotency *i, struct err *err) MUST_USE;
 enum rc idempotency_clean(struct store *store, struct err *err) MUST_USE; /* drops what is older than a day */
 #endif

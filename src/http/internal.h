@@ -78,7 +78,7 @@ struct http_conn {
 
     struct http_response rs;
     struct err err;
-    int retry_after_s;            /* 0: none */
+    int retry_after_s; /* 0: none */
     const struct pages_file *page;
     /* rate limit, for the headers: policy NULL when none applies */
     const char *limit_policy;
@@ -141,14 +141,15 @@ void problem_write(struct jout *out, enum rc rc, const struct err *err, const st
                    const char *request_id, struct str instance);
 
 /* auth.c */
-enum rc auth_open(struct http_server *s, const char *data_dir, const char *token_file, struct err *err) MUST_USE;
+enum rc auth_open(struct http_server *s, const char *data_dir, const char *token_file,
+                  struct err *err) MUST_USE;
 enum rc auth_check(struct http_conn *c); /* fills rq.principal */
 
 /* pages.c: the web app's files, read at start. */
 struct pages_file {
     const char *path; /* "/app.js" */
     const char *type;
-    bool lasting; /* pictures and fonts */
+    bool lasting;           /* pictures and fonts */
     struct str bytes, gzip; /* gzip.p NULL: not worth it */
     char etag[40], gzip_etag[44];
 };
@@ -163,8 +164,8 @@ bool compress_accepted(struct str accept_encoding);
 void etag_make(struct str body, const char *suffix, char out[static 44]);
 bool etag_matches(struct str if_none_match, const char *etag); /* weak comparison, ignoring a -gz suffix */
 
-extern struct metric http_requests, http_failures, http_seconds, http_in_bytes, http_out_bytes, http_connections,
-    http_waiting, http_running;
+extern struct metric http_requests, http_failures, http_seconds, http_in_bytes, http_out_bytes,
+    http_connections, http_waiting, http_running;
 extern const char http_security_headers[]; /* of pages */
 
 #endif

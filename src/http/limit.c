@@ -15,8 +15,8 @@ enum { KEY_BYTES = 16, STRIPES = 64, SETS = 8192, WAYS = 8, BATCH = 512 };
 
 struct entry {
     uint8_t key[KEY_BYTES];
-    int64_t window;              /* its number since 1970; 0: free */
-    int64_t shared, unreported;  /* used, as the store knows it; counted here since */
+    int64_t window;             /* its number since 1970; 0: free */
+    int64_t shared, unreported; /* used, as the store knows it; counted here since */
     int64_t block;
 };
 
@@ -44,7 +44,8 @@ enum rc limiter_create(struct store *ops, struct limiter **out, struct err *err)
         return err_set(err, RC_NOMEM, "out of memory");
     }
     l->ops = ops;
-    for (int i = 0; i < STRIPES; i++) pthread_mutex_init(&l->locks[i], NULL);
+    for (int i = 0; i < STRIPES; i++)
+        pthread_mutex_init(&l->locks[i], NULL);
     *out = l;
     return RC_OK;
 }
@@ -89,7 +90,8 @@ static struct entry *claim(struct entry *set, const uint8_t key[static KEY_BYTES
     return best;
 }
 
-bool limiter_take(struct limiter *l, const char *policy, struct str key, int64_t quota, struct limit_state *state)
+bool limiter_take(struct limiter *l, const char *policy, struct str key, int64_t quota,
+                  struct limit_state *state)
 {
     uint8_t id[KEY_BYTES];
     int64_t now_s = clock_now_ms() / 1000, window = now_s / LIMIT_WINDOW_S;
@@ -142,7 +144,8 @@ static enum rc report(struct limiter *l, struct report *reports, size_t n, struc
     struct store_tx *tx;
     enum rc rc = store_begin(l->ops, STORE_WRITE, &tx, err);
     if (rc) return rc;
-    for (size_t i = 0; !rc && i < n; i++) rc = report_one(tx, &reports[i], err);
+    for (size_t i = 0; !rc && i < n; i++)
+        rc = report_one(tx, &reports[i], err);
     if (rc) {
         store_rollback(tx);
         return rc;
@@ -183,8 +186,8 @@ static enum rc clean(struct limiter *l, struct err *err)
     int64_t old;
     enum rc rc = store_begin(l->ops, STORE_READ, &tx, err);
     if (rc) return rc;
-    rc = store_get_i64(tx, "SELECT count(*) FROM http_limit WHERE minute < ?1", &STORE_I(window - 1), 1, &old, NULL,
-                       err);
+    rc = store_get_i64(tx, "SELECT count(*) FROM http_limit WHERE minute < ?1", &STORE_I(window - 1), 1, &old,
+                       NULL, err);
     store_rollback(tx);
     if (rc || !old) return rc;
     rc = store_begin(l->ops, STORE_WRITE, &tx, err);
@@ -207,7 +210,8 @@ void limiter_destroy(struct limiter *l)
     if (!l) return;
     if (l->ops && report_all(l, true, NULL)) { /* counts of a minute: not worth more than the try */
     }
-    for (int i = 0; i < STRIPES; i++) pthread_mutex_destroy(&l->locks[i]);
+    for (int i = 0; i < STRIPES; i++)
+        pthread_mutex_destroy(&l->locks[i]);
     free(l->sets);
     free(l);
 }

@@ -30,7 +30,8 @@ struct limit_state {
 enum rc limiter_create(struct store *ops, struct limiter **out, struct err *err) MUST_USE;
 void limiter_destroy(struct limiter *l); /* reports what is not yet reported */
 /* Counts one request of `policy` by `key`; false when the quota is used up. */
-bool limiter_take(struct limiter *l, const char *policy, struct str key, int64_t quota, struct limit_state *state);
+bool limiter_take(struct limiter *l, const char *policy, struct str key, int64_t quota,
+                  struct limit_state *state);
 /* Called every 200 ms or so by one thread. */
 enum rc limiter_tick(struct limiter *l, struct err *err) MUST_USE;
 #endif

@@ -4,7 +4,8 @@
 
 static struct str skip_blanks(struct str s)
 {
-    while (s.n && (*s.p == ' ' || *s.p == '\t')) s = str_sub(s, 1, s.n);
+    while (s.n && (*s.p == ' ' || *s.p == '\t'))
+        s = str_sub(s, 1, s.n);
     return s;
 }
 
@@ -135,8 +136,8 @@ static bool after_boundary(struct str *rest, bool *last)
     return true;
 }
 
-enum rc multipart_parse(struct str content_type, struct str body, struct arena *arena, const struct http_part **parts,
-                        size_t *n, struct err *err)
+enum rc multipart_parse(struct str content_type, struct str body, struct arena *arena,
+                        const struct http_part **parts, size_t *n, struct err *err)
 {
     bool broken, last = false;
     char mark[80] = "\r\n--";
@@ -146,18 +147,21 @@ enum rc multipart_parse(struct str content_type, struct str body, struct arena *
     *parts = NULL;
     *n = 0;
     if (!str_ieqz(type, "multipart/form-data")) return err_set(err, RC_UNSUPPORTED, "send multipart/form-data");
-    if (broken || !boundary_valid(boundary)) return err_set(err, RC_UNSUPPORTED, "multipart/form-data without a boundary");
+    if (broken || !boundary_valid(boundary))
+        return err_set(err, RC_UNSUPPORTED, "multipart/form-data without a boundary");
     memcpy(mark + 4, boundary.p, boundary.n);
     struct str delimiter = {mark, boundary.n + 4}, opening = str_sub(delimiter, 2, delimiter.n), rest = body;
     struct http_part *out = arena_array(arena, MULTIPART_MAX_PARTS, sizeof *out);
     if (!out) return err_set(err, RC_NOMEM, "out of memory");
     if (str_starts(rest, STR("\r\n"))) rest = str_sub(rest, 2, rest.n);
-    if (!str_starts(rest, opening)) return err_set(err, RC_INVALID, "the body does not start with its boundary");
+    if (!str_starts(rest, opening))
+        return err_set(err, RC_INVALID, "the body does not start with its boundary");
     rest = str_sub(rest, opening.n, rest.n);
     for (;;) {
         if (!after_boundary(&rest, &last)) return err_set(err, RC_INVALID, "a boundary is broken");
         if (last) break;
-        if (*n == MULTIPART_MAX_PARTS) return err_set(err, RC_INVALID, "more than %d parts", MULTIPART_MAX_PARTS);
+        if (*n == MULTIPART_MAX_PARTS)
+            return err_set(err, RC_INVALID, "more than %d parts", MULTIPART_MAX_PARTS);
         struct http_part *part = &out[(*n)++];
         enum rc rc = part_headers(&rest, arena, part, err);
         if (rc) return rc;

@@ -31,7 +31,8 @@ static const char *const *problems_of(const struct http_route *r, const char *ou
 static const struct problem *problem_named(const char *name)
 {
     const struct problem *p = http_problems;
-    while (p->name && strcmp(p->name, name) != 0) p++;
+    while (p->name && strcmp(p->name, name) != 0)
+        p++;
     ASSERT(p->name);
     return p;
 }
@@ -85,7 +86,8 @@ static void write_param(struct jout *out, const struct http_param *p)
     jout_kbool(out, "required", p->required || p->in == HTTP_IN_PATH);
     jout_key(out, "schema");
     jout_raw(out, str_of(text));
-    if (!jval_parse(str_of(text), 1 << 16, &schema, NULL) && str_eqz(jval_str(jval_get(schema, "type")), "array"))
+    if (!jval_parse(str_of(text), 1 << 16, &schema, NULL) &&
+        str_eqz(jval_str(jval_get(schema, "type")), "array"))
         jout_kbool(out, "explode", false); /* values separated by commas */
     jval_destroy(schema);
     jout_end(out);
@@ -97,15 +99,18 @@ static void write_params(struct jout *out, const struct http_route *r)
     if (!any) return;
     jout_key(out, "parameters");
     jout_array(out);
-    for (const struct http_param *p = r->params; p && p->name; p++) write_param(out, p);
+    for (const struct http_param *p = r->params; p && p->name; p++)
+        write_param(out, p);
     if (r->flags & HTTP_IDEMPOTENT) write_ref(out, "parameters", "IdempotencyKey");
     jout_end(out);
 }
 
 static void write_photo_schema(struct jout *out)
 {
-    jout_raw(out, STR("{\"schema\":{\"type\":\"object\",\"required\":[\"photo\"],\"properties\":{\"photo\":{\"type\":"
-                      "\"string\",\"format\":\"binary\"}}}}"));
+    jout_raw(
+        out,
+        STR("{\"schema\":{\"type\":\"object\",\"required\":[\"photo\"],\"properties\":{\"photo\":{\"type\":"
+            "\"string\",\"format\":\"binary\"}}}}"));
 }
 
 static void write_body(struct jout *out, const struct http_route *r)
@@ -128,7 +133,8 @@ static void write_body(struct jout *out, const struct http_route *r)
         } else {
             write_photo_schema(out);
         }
-        static const char *const pictures[] = {"image/jpeg", "image/png", "image/webp", "image/heic", "image/avif"};
+        static const char *const pictures[] = {"image/jpeg", "image/png", "image/webp", "image/heic",
+                                               "image/avif"};
         for (size_t i = 0; r->body == HTTP_BODY_PICTURE && i < sizeof pictures / sizeof *pictures; i++) {
             jout_key(out, pictures[i]);
             jout_raw(out, STR("{\"schema\":{\"type\":\"string\",\"format\":\"binary\"}}"));
@@ -162,8 +168,9 @@ static void write_responses(struct jout *out, const struct http_route *r)
         jout_object(out);
         jout_kz(out, "description", "Not ready: `checks` says what fails; or too busy to say.");
         jout_key(out, "content");
-        jout_raw(out, STR("{\"application/json\":{\"schema\":{\"$ref\":\"#/components/schemas/Readiness\"}},"
-                          "\"application/problem+json\":{\"schema\":{\"$ref\":\"#/components/schemas/Problem\"}}}"));
+        jout_raw(out,
+                 STR("{\"application/json\":{\"schema\":{\"$ref\":\"#/components/schemas/Readiness\"}},"
+                     "\"application/problem+json\":{\"schema\":{\"$ref\":\"#/components/schemas/Problem\"}}}"));
         jout_end(out);
     }
     for (const char *const *p = problems_of(r, names); *p; p++) {
@@ -178,7 +185,8 @@ static void write_responses(struct jout *out, const struct http_route *r)
 static void write_operation(struct jout *out, const struct http_route *r)
 {
     char method[16] = "";
-    for (size_t i = 0; r->method[i] && i < sizeof method - 1; i++) method[i] = (char)tolower((unsigned char)r->method[i]);
+    for (size_t i = 0; r->method[i] && i < sizeof method - 1; i++)
+        method[i] = (char)tolower((unsigned char)r->method[i]);
     jout_key(out, method);
     jout_object(out);
     jout_kz(out, "operationId", r->operation);
@@ -266,7 +274,8 @@ static void write_problem_response(struct jout *out, const struct problem *p)
     jout_kz(out, "detail", p->help);
     jout_kz(out, "instance", "/v1/search");
     jout_kz(out, "request_id", "o2nJbX1pTqmO0N7GQ3yqLw");
-    for (int i = 0; i < 4; i++) jout_end(out);
+    for (int i = 0; i < 4; i++)
+        jout_end(out);
 }
 
 static void write_components(struct jout *out, const struct module *const *modules)
@@ -278,26 +287,30 @@ static void write_components(struct jout *out, const struct module *const *modul
     jout_object(out);
     jout_key(out, "not-modified");
     jout_raw(out, STR("{\"description\":\"What If-None-Match names is still current.\"}"));
-    for (const struct problem *p = http_problems; p->name; p++) write_problem_response(out, p);
+    for (const struct problem *p = http_problems; p->name; p++)
+        write_problem_response(out, p);
     jout_end(out);
     jout_key(out, "headers");
-    jout_raw(out,
-             STR("{\"X-Request-Id\":{\"description\":\"The client's own, if it sent 8 to 64 of [A-Za-z0-9_-], or a new "
-                 "one.\",\"schema\":{\"type\":\"string\"}},"
-                 "\"RateLimit-Policy\":{\"description\":\"Quota (q) in a window of w seconds "
-                 "(draft-ietf-httpapi-ratelimit-headers).\",\"schema\":{\"type\":\"string\",\"examples\":"
-                 "[\"\\\"light\\\";q=12000;w=60\"]}},"
-                 "\"RateLimit\":{\"description\":\"What is left (r), and seconds until the quota is whole again (t).\","
-                 "\"schema\":{\"type\":\"string\",\"examples\":[\"\\\"light\\\";r=11999;t=42\"]}},"
-                 "\"Retry-After\":{\"description\":\"Seconds.\",\"schema\":{\"type\":\"integer\"}}}"));
+    jout_raw(out, STR("{\"X-Request-Id\":{\"description\":\"The client's own, if it sent 8 to 64 of "
+                      "[A-Za-z0-9_-], or a new "
+                      "one.\",\"schema\":{\"type\":\"string\"}},"
+                      "\"RateLimit-Policy\":{\"description\":\"Quota (q) in a window of w seconds "
+                      "(draft-ietf-httpapi-ratelimit-headers).\",\"schema\":{\"type\":\"string\",\"examples\":"
+                      "[\"\\\"light\\\";q=12000;w=60\"]}},"
+                      "\"RateLimit\":{\"description\":\"What is left (r), and seconds until the quota is whole "
+                      "again (t).\","
+                      "\"schema\":{\"type\":\"string\",\"examples\":[\"\\\"light\\\";r=11999;t=42\"]}},"
+                      "\"Retry-After\":{\"description\":\"Seconds.\",\"schema\":{\"type\":\"integer\"}}}"));
     jout_key(out, "parameters");
-    jout_raw(out, STR("{\"IdempotencyKey\":{\"name\":\"Idempotency-Key\",\"in\":\"header\",\"required\":false,"
-                      "\"description\":\"A value of the client's, best a UUID: the same request sent again with it "
-                      "within 24 hours gets the first answer and has no second effect.\",\"schema\":{\"type\":"
-                      "\"string\",\"minLength\":1,\"maxLength\":255,\"pattern\":\"^[!#-[^-~]+$\"}}}"));
+    jout_raw(out,
+             STR("{\"IdempotencyKey\":{\"name\":\"Idempotency-Key\",\"in\":\"header\",\"required\":false,"
+                 "\"description\":\"A value of the client's, best a UUID: the same request sent again with it "
+                 "within 24 hours gets the first answer and has no second effect.\",\"schema\":{\"type\":"
+                 "\"string\",\"minLength\":1,\"maxLength\":255,\"pattern\":\"^[!#-[^-~]+$\"}}}"));
     jout_key(out, "securitySchemes");
-    jout_raw(out, STR("{\"token\":{\"type\":\"http\",\"scheme\":\"bearer\",\"description\":\"The staff's token: "
-                      "DATA/keys/admin.token on the server.\"}}"));
+    jout_raw(out,
+             STR("{\"token\":{\"type\":\"http\",\"scheme\":\"bearer\",\"description\":\"The staff's token: "
+                 "DATA/keys/admin.token on the server.\"}}"));
     jout_end(out);
 }
 
@@ -310,9 +323,10 @@ enum rc http_openapi(const struct module *const *modules, struct buf *out_buf, s
     jout_object(&out);
     jout_kz(&out, "title", "Penderie");
     jout_kz(&out, "version", PENDERIE_VERSION);
-    jout_kz(&out, "description",
-            "Sees, matches and recommends clothes. Problems are application/problem+json (RFC 9457); every answer "
-            "carries X-Request-Id; unknown parameters are refused.");
+    jout_kz(
+        &out, "description",
+        "Sees, matches and recommends clothes. Problems are application/problem+json (RFC 9457); every answer "
+        "carries X-Request-Id; unknown parameters are refused.");
     jout_end(&out);
     jout_key(&out, "servers");
     jout_raw(&out, STR("[{\"url\":\"/\"}]"));

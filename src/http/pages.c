@@ -15,13 +15,20 @@ static const struct {
     const char *ending, *type;
     bool lasting;
 } types[] = {
-    {".html", "text/html; charset=utf-8", false},     {".js", "text/javascript; charset=utf-8", false},
-    {".mjs", "text/javascript; charset=utf-8", false}, {".css", "text/css; charset=utf-8", false},
-    {".json", "application/json", false},              {".webmanifest", "application/manifest+json", false},
-    {".svg", "image/svg+xml", true},                   {".png", "image/png", true},
-    {".jpg", "image/jpeg", true},                      {".webp", "image/webp", true},
-    {".avif", "image/avif", true},                     {".ico", "image/x-icon", true},
-    {".woff2", "font/woff2", true},                    {".txt", "text/plain; charset=utf-8", false},
+    {".html", "text/html; charset=utf-8", false},
+    {".js", "text/javascript; charset=utf-8", false},
+    {".mjs", "text/javascript; charset=utf-8", false},
+    {".css", "text/css; charset=utf-8", false},
+    {".json", "application/json", false},
+    {".webmanifest", "application/manifest+json", false},
+    {".svg", "image/svg+xml", true},
+    {".png", "image/png", true},
+    {".jpg", "image/jpeg", true},
+    {".webp", "image/webp", true},
+    {".avif", "image/avif", true},
+    {".ico", "image/x-icon", true},
+    {".woff2", "font/woff2", true},
+    {".txt", "text/plain; charset=utf-8", false},
     {".wasm", "application/wasm", false},
 };
 
@@ -76,7 +83,8 @@ enum rc pages_open(const char *dir, struct pages **out, struct err *err)
     enum rc rc = p ? find_dir(dir, root, err) : err_set(err, RC_NOMEM, "out of memory");
     if (!rc) {
         p->root_n = strlen(root);
-        while (p->root_n > 1 && root[p->root_n - 1] == '/') root[--p->root_n] = 0;
+        while (p->root_n > 1 && root[p->root_n - 1] == '/')
+            root[--p->root_n] = 0;
         if (*root) rc = fs_walk(root, add, p, err);
     }
     if (rc) {

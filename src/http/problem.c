@@ -2,21 +2,28 @@
 #include "http/internal.h"
 
 const struct problem http_problems[] = {
-    {"invalid", "The request is malformed", "A parameter, a header or the body does not have the form that the "
-     "API describes. `errors` names each place with a JSON pointer.", 400},
+    {"invalid", "The request is malformed",
+     "A parameter, a header or the body does not have the form that the "
+     "API describes. `errors` names each place with a JSON pointer.",
+     400},
     {"unauthenticated", "Who you are is needed here", "Send a valid token: Authorization: Bearer TOKEN.", 401},
     {"forbidden", "Not allowed", "Your role does not include this operation.", 403},
     {"not-found", "Not found", "There is nothing at this address, or no longer.", 404},
     {"method-not-allowed", "Method not allowed", "The header Allow lists the methods of this address.", 405},
     {"timeout", "The request took too long to arrive", "Send it again, over a better connection.", 408},
     {"conflict", "In conflict with what is there", "Another request has changed it, or runs right now.", 409},
-    {"precondition-failed", "A condition of the request does not hold", "Read the current state and try again.", 412},
+    {"precondition-failed", "A condition of the request does not hold", "Read the current state and try again.",
+     412},
     {"too-large", "Too large", "The body, the address or a header is larger than this server takes.", 413},
-    {"unsupported-type", "This type of content is not handled", "The API describes the types of each operation.", 415},
+    {"unsupported-type", "This type of content is not handled",
+     "The API describes the types of each operation.", 415},
     {"unprocessable", "Well-formed, and yet not usable", "`detail` says what is in the way.", 422},
-    {"rate-limited", "Too many requests", "Wait as long as Retry-After says. The headers RateLimit-Policy and "
-     "RateLimit tell what is allowed and what is left.", 429},
-    {"internal", "Something went wrong on our side", "It is recorded under the request id. Trying again may help.", 500},
+    {"rate-limited", "Too many requests",
+     "Wait as long as Retry-After says. The headers RateLimit-Policy and "
+     "RateLimit tell what is allowed and what is left.",
+     429},
+    {"internal", "Something went wrong on our side",
+     "It is recorded under the request id. Trying again may help.", 500},
     {"busy", "Busy", "More work is waiting than can be done soon. Try again when Retry-After says.", 503},
     {0}};
 

@@ -34,7 +34,8 @@ static enum rc compile_params(struct router *router, struct route *r, struct err
 {
     const struct http_param *list = r->def->params;
     size_t in_path = 0, wanted = 0;
-    while (list && list[r->n_params].name) r->n_params++;
+    while (list && list[r->n_params].name)
+        r->n_params++;
     if (r->n_params > ROUTER_MAX_PARAMS) return err_set(err, RC_INVALID, "too many parameters");
     r->params = arena_array(&router->arena, r->n_params + 1, sizeof *r->params);
     if (!r->params) return oom(err);
@@ -42,15 +43,17 @@ static enum rc compile_params(struct router *router, struct route *r, struct err
         struct route_param *p = &r->params[i];
         p->def = &list[i];
         enum rc rc = find_segment(r, p, err);
-        if (!rc) rc = schema_compile(router->schemas, p->def->schema ? p->def->schema : "{\"type\":\"string\"}",
-                                     &p->schema, err);
+        if (!rc)
+            rc = schema_compile(router->schemas, p->def->schema ? p->def->schema : "{\"type\":\"string\"}",
+                                &p->schema, err);
         if (rc) {
             err_prefix(err, "parameter %s: ", p->def->name);
             return rc;
         }
         in_path += p->def->in == HTTP_IN_PATH;
     }
-    for (size_t i = 0; i < r->n_segments; i++) wanted += r->is_param[i];
+    for (size_t i = 0; i < r->n_segments; i++)
+        wanted += r->is_param[i];
     return in_path == wanted ? RC_OK : err_set(err, RC_INVALID, "a parameter of the path is not described");
 }
 
@@ -95,7 +98,8 @@ enum rc router_create(const struct module *const *modules, struct router **out, 
     size_t n = 0;
     *out = NULL;
     for (size_t m = 0; modules[m]; m++)
-        for (const struct http_route *r = modules[m]->routes; r && r->path; r++) n++;
+        for (const struct http_route *r = modules[m]->routes; r && r->path; r++)
+            n++;
     struct router *router = calloc(1, sizeof *router);
     if (!router) return oom(err);
     router->arena = ARENA_INIT(16 << 20);
@@ -137,8 +141,8 @@ static void add_method(char allow[static 64], const char *method)
     snprintf(allow + n, 64 - n, "%s%s", n ? ", " : "", method);
 }
 
-enum rc router_match(const struct router *r, const struct uri *uri, const char *method, const struct route **out,
-                     char allow[static 64])
+enum rc router_match(const struct router *r, const struct uri *uri, const char *method,
+                     const struct route **out, char allow[static 64])
 {
     const struct route *first = NULL;
     bool head = strcmp(method, "HEAD") == 0;
@@ -159,7 +163,10 @@ enum rc router_match(const struct router *r, const struct uri *uri, const char *
     return *out ? RC_OK : RC_METHOD;
 }
 
-static const char *place(enum http_in in) { return in == HTTP_IN_PATH ? "path" : in == HTTP_IN_QUERY ? "query" : "header"; }
+static const char *place(enum http_in in)
+{
+    return in == HTTP_IN_PATH ? "path" : in == HTTP_IN_QUERY ? "query" : "header";
+}
 
 static struct str from_query(const struct uri *uri, const char *name, bool *twice)
 {
@@ -186,19 +193,26 @@ bool router_params(const struct route *route, const struct uri *uri, router_head
     for (size_t i = 0; i < route->n_params; i++) {
         const struct route_param *p = &route->params[i];
         bool twice = false;
-        if (p->def->in == HTTP_IN_PATH) values[i] = uri->segments[p->segment];
-        else if (p->def->in == HTTP_IN_QUERY) values[i] = from_query(uri, p->def->name, &twice);
-        else values[i] = header(ctx, p->def->name);
+        if (p->def->in == HTTP_IN_PATH)
+            values[i] = uri->segments[p->segment];
+        else if (p->def->in == HTTP_IN_QUERY)
+            values[i] = from_query(uri, p->def->name, &twice);
+        else
+            values[i] = header(ctx, p->def->name);
         snprintf(where, sizeof where, "%s/%s", place(p->def->in), p->def->name);
-        if (twice) schema_fault(faults, where, "must not be given twice");
-        else if (values[i].p) schema_check_text(p->schema, values[i], where, faults);
-        else if (p->def->required) schema_fault(faults, where, "is missing");
-        else values[i] = schema_default(p->schema);
+        if (twice)
+            schema_fault(faults, where, "must not be given twice");
+        else if (values[i].p)
+            schema_check_text(p->schema, values[i], where, faults);
+        else if (p->def->required)
+            schema_fault(faults, where, "is missing");
+        else
+            values[i] = schema_default(p->schema);
     }
     for (size_t i = 0; i < uri->n_query; i++)
         if (!known(route, uri->query[i].name)) {
-            snprintf(where, sizeof where, "query/%.*s", (int)(uri->query[i].name.n < 80 ? uri->query[i].name.n : 80),
-                     uri->query[i].name.p);
+            snprintf(where, sizeof where, "query/%.*s",
+                     (int)(uri->query[i].name.n < 80 ? uri->query[i].name.n : 80), uri->query[i].name.p);
             schema_fault(faults, where, "is not a parameter of this operation");
         }
     return faults->n == 0;

@@ -36,8 +36,8 @@ enum rc router_create(const struct module *const *modules, struct router **out, 
 void router_destroy(struct router *r);
 
 /* HEAD is answered by GET. RC_NOT_FOUND, or RC_METHOD. `allow` gets the methods of the path whenever it exists. */
-enum rc router_match(const struct router *r, const struct uri *uri, const char *method, const struct route **out,
-                     char allow[static 64]);
+enum rc router_match(const struct router *r, const struct uri *uri, const char *method,
+                     const struct route **out, char allow[static 64]);
 
 /* Looks a header up; STR_NONE if absent. */
 typedef struct str (*router_header_fn)(void *ctx, const char *name);

@@ -24,15 +24,18 @@ static enum rc parse_json(struct http_conn *c)
     return RC_OK;
 }
 
-static void check_field(struct http_conn *c, const char *name, const struct schema *schema, bool required, bool binary)
+static void check_field(struct http_conn *c, const char *name, const struct schema *schema, bool required,
+                        bool binary)
 {
     char where[160];
     const struct http_part *part = http_part(&c->rq, name);
     snprintf(where, sizeof where, "#/%s", name);
     if (!part && required) schema_fault(&c->faults, where, "is missing");
     if (!part || binary) return;
-    if (!str_utf8_valid(part->data)) schema_fault(&c->faults, where, "is not UTF-8");
-    else if (schema) schema_check_text(schema, part->data, where, &c->faults);
+    if (!str_utf8_valid(part->data))
+        schema_fault(&c->faults, where, "is not UTF-8");
+    else if (schema)
+        schema_check_text(schema, part->data, where, &c->faults);
 }
 
 /* A form's fields are those of its schema, each at most once. */
@@ -60,7 +63,8 @@ static enum rc check_form(struct http_conn *c)
         snprintf(where, sizeof where, "#/%s", plain);
         if (s && !field_known(s, p->name)) schema_fault(&c->faults, where, "is not a field of this form");
         for (size_t j = 0; j < i; j++)
-            if (str_eq(c->rq.parts[j].name, p->name)) schema_fault(&c->faults, where, "must not be given twice");
+            if (str_eq(c->rq.parts[j].name, p->name))
+                schema_fault(&c->faults, where, "must not be given twice");
     }
     return c->faults.n ? first_fault(c) : RC_OK;
 }
@@ -85,10 +89,13 @@ static enum rc parse_body(struct http_conn *c)
 {
     c->rq.body = (struct str){c->body, c->body_n};
     switch (c->route->def->body) {
-    case HTTP_BODY_NONE: return RC_OK;
-    case HTTP_BODY_JSON: return parse_json(c);
+    case HTTP_BODY_NONE:
+        return RC_OK;
+    case HTTP_BODY_JSON:
+        return parse_json(c);
     case HTTP_BODY_MULTIPART:
-    case HTTP_BODY_PICTURE: return parse_form(c);
+    case HTTP_BODY_PICTURE:
+        return parse_form(c);
     }
     return RC_OK;
 }
@@ -154,16 +161,22 @@ static enum rc replay(struct http_conn *c, const struct idempotent_answer *a)
 static enum rc remember(struct http_conn *c, const struct idempotency *i, enum rc rc)
 {
     const struct http_route *def = c->route->def;
-    int status = rc ? rc_http_status(rc) : c->rs.status ? c->rs.status : def->answer_status ? def->answer_status : 200;
+    int status = rc                   ? rc_http_status(rc)
+                 : c->rs.status       ? c->rs.status
+                 : def->answer_status ? def->answer_status
+                                      : 200;
     struct err err;
     if (rc || status >= 500) {
         if (idempotency_forget(i, &err)) log_error("http", "idempotency: %s", err.message);
         return rc;
     }
     struct buf headers = BUF_INIT(64 << 10);
-    for (const struct http_field *f = c->rs.fields; f; f = f->next) buf_addf(&headers, "%s: %s\n", f->name, f->value);
+    for (const struct http_field *f = c->rs.fields; f; f = f->next)
+        buf_addf(&headers, "%s: %s\n", f->name, f->value);
     const char *type = c->rs.type ? c->rs.type : def->answer_type ? def->answer_type : "application/json";
-    struct idempotent_answer a = {.status = status, .type = str_of(type), .headers = buf_str(&headers),
+    struct idempotent_answer a = {.status = status,
+                                  .type = str_of(type),
+                                  .headers = buf_str(&headers),
                                   .body = c->rs.file.p ? c->rs.file : buf_str(&c->rs.body)};
     enum rc kept = buf_check(&headers, "headers", &c->err);
     if (!kept) kept = idempotency_end(i, &a, &c->err);
@@ -188,8 +201,7 @@ static enum rc run_idempotent(struct http_conn *c)
 
 static bool too_late(const struct http_conn *c)
 {
-    return atomic_load(&c->server->abandon) ||
-           clock_mono_us() - c->queued_us > c->settings->deadline_ms * 1000;
+    return atomic_load(&c->server->abandon) || clock_mono_us() - c->queued_us > c->settings->deadline_ms * 1000;
 }
 
 void run_request(struct http_conn *c)

@@ -11,12 +11,20 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-enum type { T_OBJECT = 1, T_ARRAY = 2, T_STRING = 4, T_INTEGER = 8, T_NUMBER = 16, T_BOOLEAN = 32, T_NULL = 64 };
+enum type {
+    T_OBJECT = 1,
+    T_ARRAY = 2,
+    T_STRING = 4,
+    T_INTEGER = 8,
+    T_NUMBER = 16,
+    T_BOOLEAN = 32,
+    T_NULL = 64
+};
 static const struct {
     const char *name;
     unsigned bit;
-} type_names[] = {{"object", T_OBJECT},   {"array", T_ARRAY},     {"string", T_STRING}, {"integer", T_INTEGER},
-                  {"number", T_NUMBER},   {"boolean", T_BOOLEAN}, {"null", T_NULL}};
+} type_names[] = {{"object", T_OBJECT}, {"array", T_ARRAY},     {"string", T_STRING}, {"integer", T_INTEGER},
+                  {"number", T_NUMBER}, {"boolean", T_BOOLEAN}, {"null", T_NULL}};
 enum { N_TYPES = sizeof type_names / sizeof *type_names };
 
 struct property {
@@ -65,7 +73,8 @@ struct schema_set {
 
 /* ---- compiling ---- */
 
-static enum rc compile(struct schema_set *set, const struct jval *v, const struct schema **out, struct err *err);
+static enum rc compile(struct schema_set *set, const struct jval *v, const struct schema **out,
+                       struct err *err);
 
 static enum rc oom(struct err *err) { return err_set(err, RC_NOMEM, "out of memory compiling a schema"); }
 
@@ -104,7 +113,8 @@ static enum rc compile_list(struct schema_set *set, const struct jval *v, const 
     *out = arena_array(&set->arena, n + 1, sizeof **out);
     if (!*out) return oom(err);
     enum rc rc = RC_OK;
-    for (size_t i = 0; !rc && i < n; i++) rc = compile(set, jval_at(v, i), &(*out)[i], err);
+    for (size_t i = 0; !rc && i < n; i++)
+        rc = compile(set, jval_at(v, i), &(*out)[i], err);
     return rc;
 }
 
@@ -171,8 +181,8 @@ static enum rc compile_ref(struct schema_set *set, struct schema *s, const struc
 
 static enum rc compile_format(struct schema *s, const struct jval *v, struct err *err)
 {
-    static const char *const annotations[] = {"int32", "int64", "float", "double", "uri", "uri-reference",
-                                              "uuid",  "date"};
+    static const char *const annotations[] = {"int32", "int64",         "float", "double",
+                                              "uri",   "uri-reference", "uuid",  "date"};
     struct str f = jval_str(v);
     s->binary = str_eqz(f, "binary");
     s->date_time = str_eqz(f, "date-time");
@@ -187,11 +197,16 @@ static enum rc compile_default(struct schema_set *set, struct schema *s, const s
     int64_t i;
     double f;
     bool b;
-    if (jval_str(v).p) s->fallback = jval_str(v).p;
-    else if (jval_i64(v, &i)) s->fallback = arena_printf(&set->arena, "%lld", (long long)i);
-    else if (jval_f64(v, &f)) s->fallback = arena_printf(&set->arena, "%.17g", f);
-    else if (jval_bool(v, &b)) s->fallback = b ? "true" : "false";
-    else return RC_OK; /* null, arrays and objects: documentation only */
+    if (jval_str(v).p)
+        s->fallback = jval_str(v).p;
+    else if (jval_i64(v, &i))
+        s->fallback = arena_printf(&set->arena, "%lld", (long long)i);
+    else if (jval_f64(v, &f))
+        s->fallback = arena_printf(&set->arena, "%.17g", f);
+    else if (jval_bool(v, &b))
+        s->fallback = b ? "true" : "false";
+    else
+        return RC_OK; /* null, arrays and objects: documentation only */
     return s->fallback ? RC_OK : oom(err);
 }
 
@@ -224,9 +239,9 @@ static enum rc compile_additional(struct schema_set *set, struct schema *s, cons
 static enum rc keyword(struct schema_set *set, struct schema *s, struct str k, const struct jval *v,
                        struct err *err)
 {
-    static const char *const annotations[] = {"title",      "description", "examples",   "example",
+    static const char *const annotations[] = {"title",      "description", "examples",    "example",
                                               "deprecated", "readOnly",    "uniqueItems", "contentMediaType",
-                                              "properties", "required",    "$comment",   "writeOnly"};
+                                              "properties", "required",    "$comment",    "writeOnly"};
     if (str_eqz(k, "type")) return compile_type(s, v, err);
     if (str_eqz(k, "$ref")) return compile_ref(set, s, v, err);
     if (str_eqz(k, "enum")) {
@@ -281,7 +296,8 @@ static enum rc compile(struct schema_set *set, const struct jval *v, const struc
     return rc;
 }
 
-static enum rc compile_text(struct schema_set *set, const char *json, const struct schema **out, struct err *err)
+static enum rc compile_text(struct schema_set *set, const char *json, const struct schema **out,
+                            struct err *err)
 {
     struct jval *doc = NULL;
     enum rc rc = jval_parse(str_of(json), 1 << 20, &doc, err);
@@ -293,8 +309,7 @@ static enum rc resolve(struct schema_set *set, struct err *err)
 {
     for (; set->refs; set->refs = set->refs->next_ref) {
         set->refs->target = schema_find(set, set->refs->ref);
-        if (!set->refs->target)
-            return err_set(err, RC_INVALID, "$ref: there is no schema %s", set->refs->ref);
+        if (!set->refs->target) return err_set(err, RC_INVALID, "$ref: there is no schema %s", set->refs->ref);
     }
     return RC_OK;
 }
@@ -467,7 +482,8 @@ static bool listed(struct check *c, const struct schema *s, const struct jval *v
 static size_t code_points(struct str s)
 {
     size_t n = 0;
-    for (size_t i = 0; i < s.n; i++) n += ((unsigned char)s.p[i] & 0xc0) != 0x80;
+    for (size_t i = 0; i < s.n; i++)
+        n += ((unsigned char)s.p[i] & 0xc0) != 0x80;
     return n;
 }
 
@@ -537,15 +553,18 @@ static bool check_object(struct check *c, const struct schema *s, const struct j
 {
     size_t known = 0;
     bool fits = true;
-    if (jval_len(v) < s->min_properties) fits = fault(c, p, "must have at least %zu members", s->min_properties);
+    if (jval_len(v) < s->min_properties)
+        fits = fault(c, p, "must have at least %zu members", s->min_properties);
     if (jval_len(v) > s->max_properties) fits = fault(c, p, "must have at most %zu members", s->max_properties);
     for (size_t i = 0; i < s->n_properties; i++) {
         const struct property *is = &s->properties[i];
         const struct jval *value = jval_get(v, is->name);
         struct path here = {p, is->name, 0};
         known += value != NULL;
-        if (!value && is->required) fits = fault(c, &here, "is missing");
-        else if (value && is->schema) fits = check(c, is->schema, value, &here) && fits;
+        if (!value && is->required)
+            fits = fault(c, &here, "is missing");
+        else if (value && is->schema)
+            fits = check(c, is->schema, value, &here) && fits;
     }
     if (known == jval_len(v)) return fits;
     if (s->closed) return name_unknown(c, s, v, p);
@@ -555,7 +574,8 @@ static bool check_object(struct check *c, const struct schema *s, const struct j
 static bool check_lists(struct check *c, const struct schema *s, const struct jval *v, const struct path *p)
 {
     bool fits = true;
-    for (size_t i = 0; s->all && s->all[i]; i++) fits = check(c, s->all[i], v, p) && fits;
+    for (size_t i = 0; s->all && s->all[i]; i++)
+        fits = check(c, s->all[i], v, p) && fits;
     for (int exactly = 0; exactly < 2; exactly++) {
         const struct schema **list = exactly ? s->one : s->any;
         size_t matches = 0;
@@ -627,7 +647,8 @@ static bool check_text(struct check *c, const struct schema *s, struct str text)
     double number;
     int64_t whole;
     bool fits = true;
-    while (s->target) s = s->target; /* a reference has no siblings here */
+    while (s->target)
+        s = s->target; /* a reference has no siblings here */
     if (s->types & T_ARRAY) return check_text_items(c, s, text);
     if (s->types == T_INTEGER && !str_to_i64(text, &whole)) return wrong_type(c, NULL, T_INTEGER);
     if ((s->types & T_NUMBER) && !str_to_f64(text, &number)) return wrong_type(c, NULL, T_NUMBER);
@@ -639,7 +660,8 @@ static bool check_text(struct check *c, const struct schema *s, struct str text)
     } else if (!(s->types & T_BOOLEAN)) {
         fits = check_string(c, s, text, NULL);
     }
-    for (size_t i = 0; s->all && s->all[i]; i++) fits = check_text(c, s->all[i], text) && fits;
+    for (size_t i = 0; s->all && s->all[i]; i++)
+        fits = check_text(c, s->all[i], text) && fits;
     return fits;
 }
 
@@ -650,18 +672,21 @@ bool schema_check_text(const struct schema *s, struct str text, const char *wher
 
 struct str schema_default(const struct schema *s)
 {
-    while (s->target) s = s->target;
+    while (s->target)
+        s = s->target;
     return str_of(s->fallback);
 }
 
 const char *schema_property(const struct schema *s, size_t i, const struct schema **value, bool *required,
                             bool *binary)
 {
-    while (s->target) s = s->target;
+    while (s->target)
+        s = s->target;
     if (i >= s->n_properties) return NULL;
     const struct property *p = &s->properties[i];
     const struct schema *at = p->schema;
-    while (at && at->target) at = at->target;
+    while (at && at->target)
+        at = at->target;
     *value = p->schema;
     *required = p->required;
     *binary = at && at->binary;

@@ -34,7 +34,8 @@ struct schema_faults {
 
 /* Compiles the schemas of all modules (NULL-ended), and checks that every $ref has its target. RC_INVALID
  * names module, schema and keyword. */
-enum rc schema_set_create(const struct module *const *modules, struct schema_set **out, struct err *err) MUST_USE;
+enum rc schema_set_create(const struct module *const *modules, struct schema_set **out,
+                          struct err *err) MUST_USE;
 void schema_set_destroy(struct schema_set *set);
 /* One more, outside the components (of a parameter); lives as long as the set. */
 enum rc schema_compile(struct schema_set *set, const char *json, const struct schema **out,
@@ -49,7 +50,7 @@ bool schema_check_text(const struct schema *s, struct str text, const char *wher
                        struct schema_faults *faults);
 void schema_fault(struct schema_faults *faults, const char *pointer, const char *fmt, ...) PRINTF_LIKE(3, 4);
 
-struct str schema_default(const struct schema *s);              /* as text; STR_NONE without one */
+struct str schema_default(const struct schema *s); /* as text; STR_NONE without one */
 /* For forms: the i-th property (NULL past the end), whether it is required, and holds bytes (format: binary). */
 const char *schema_property(const struct schema *s, size_t i, const struct schema **value, bool *required,
                             bool *binary);

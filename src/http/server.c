@@ -87,8 +87,10 @@ static void client_ended(struct http_server *s, struct client *client)
 {
     if (!client) return;
     pthread_mutex_lock(&s->clients_lock);
-    if (client->prev) client->prev->next = client->next;
-    else s->clients = client->next;
+    if (client->prev)
+        client->prev->next = client->next;
+    else
+        s->clients = client->next;
     if (client->next) client->next->prev = client->prev;
     pthread_mutex_unlock(&s->clients_lock);
     free(client);
@@ -97,18 +99,24 @@ static void client_ended(struct http_server *s, struct client *client)
 static void on_connection(void *cls, struct MHD_Connection *mhd, void **context,
                           enum MHD_ConnectionNotificationCode code)
 {
-    if (code == MHD_CONNECTION_NOTIFY_STARTED) client_started(cls, mhd, context);
-    else client_ended(cls, *context);
+    if (code == MHD_CONNECTION_NOTIFY_STARTED)
+        client_started(cls, mhd, context);
+    else
+        client_ended(cls, *context);
 }
 
 /* How long the phase may last, in microseconds. */
 static int64_t allowed_us(const struct http_settings *set, enum client_phase p, int64_t received)
 {
     switch (p) {
-    case CLIENT_IDLE: return (set->idle_timeout_ms + set->header_timeout_ms) * 1000;
-    case CLIENT_HEADERS: return set->header_timeout_ms * 1000;
-    case CLIENT_BODY: return (set->body_timeout_ms + received * 1000 / BODY_BYTES_A_SECOND) * 1000;
-    case CLIENT_WORKING: break;
+    case CLIENT_IDLE:
+        return (set->idle_timeout_ms + set->header_timeout_ms) * 1000;
+    case CLIENT_HEADERS:
+        return set->header_timeout_ms * 1000;
+    case CLIENT_BODY:
+        return (set->body_timeout_ms + received * 1000 / BODY_BYTES_A_SECOND) * 1000;
+    case CLIENT_WORKING:
+        break;
     }
     return INT64_MAX;
 }
@@ -188,14 +196,17 @@ static void *conn_create(void *cls, const char *target, struct MHD_Connection *m
     c->method = "";
     phase(client, CLIENT_HEADERS);
     struct str copy = arena_str(&c->arena, str_of(target));
-    c->uri_rc = copy.p ? uri_parse(copy, &c->arena, &c->uri, &c->err) : err_set(&c->err, RC_NOMEM, "out of memory");
+    c->uri_rc =
+        copy.p ? uri_parse(copy, &c->arena, &c->uri, &c->err) : err_set(&c->err, RC_NOMEM, "out of memory");
     return c;
 }
 
 static void body_release(struct http_conn *c)
 {
-    if (c->body_mapped) munmap(c->body, c->body_cap);
-    else free(c->body);
+    if (c->body_mapped)
+        munmap(c->body, c->body_cap);
+    else
+        free(c->body);
     atomic_fetch_sub(&c->server->upload_bytes, c->reserved_bytes);
     c->body = NULL;
     c->body_n = c->body_cap = 0;
@@ -214,7 +225,8 @@ static void conn_destroy(struct http_conn *c)
     atomic_fetch_sub(&s->running, 1);
 }
 
-static void on_completed(void *cls, struct MHD_Connection *mhd, void **con_cls, enum MHD_RequestTerminationCode why)
+static void on_completed(void *cls, struct MHD_Connection *mhd, void **con_cls,
+                         enum MHD_RequestTerminationCode why)
 {
     (void)cls;
     (void)mhd;
@@ -232,8 +244,8 @@ static void on_completed(void *cls, struct MHD_Connection *mhd, void **con_cls, 
     metric_add(&http_out_bytes, NULL, c->answer_bytes);
     if (c->settings->access_log) {
         log_request(*c->id ? c->id : NULL);
-        log_info("http", "%s %s %s %.1f ms, %zu bytes in, %zu out", *c->method ? c->method : "-", operation, code,
-                 seconds * 1e3, c->body_n, c->answer_bytes);
+        log_info("http", "%s %s %s %.1f ms, %zu bytes in, %zu out", *c->method ? c->method : "-", operation,
+                 code, seconds * 1e3, c->body_n, c->answer_bytes);
         log_request(NULL);
     }
     phase(c->client, CLIENT_IDLE);
@@ -294,12 +306,14 @@ static enum rc body_room(struct http_conn *c, size_t more)
     while ((size_t)c->reserved_bytes < need) {
         int64_t all = atomic_fetch_add(&c->server->upload_bytes, BODY_STEP) + BODY_STEP;
         c->reserved_bytes += BODY_STEP;
-        if (all > c->settings->upload_memory_bytes) return err_set(&c->err, RC_BUSY, "too many uploads at once");
+        if (all > c->settings->upload_memory_bytes)
+            return err_set(&c->err, RC_BUSY, "too many uploads at once");
     }
     if (need <= c->body_cap) return RC_OK;
     if (need <= BODY_HEAP) {
         size_t cap = c->body_cap ? c->body_cap * 2 : 16 << 10;
-        while (cap < need) cap *= 2;
+        while (cap < need)
+            cap *= 2;
         char *p = realloc(c->body, cap);
         if (!p) return err_set(&c->err, RC_NOMEM, "out of memory");
         c->body = p;
@@ -307,7 +321,8 @@ static enum rc body_room(struct http_conn *c, size_t more)
         return RC_OK;
     }
     /* Address space for the largest body: the system gives memory for what is written, and takes it back whole. */
-    char *p = mmap(NULL, c->body_max, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+    char *p =
+        mmap(NULL, c->body_max, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
     if (p == MAP_FAILED) return err_set(&c->err, RC_NOMEM, "out of memory");
     memcpy(p, c->body, c->body_n);
     free(c->body);
@@ -377,12 +392,17 @@ static enum MHD_Result on_request(void *cls, struct MHD_Connection *mhd, const c
     struct http_conn *c = *con_cls;
     if (!c) return MHD_NO;
     switch (c->state) {
-    case CONN_NEW: return headers_read(c, method);
-    case CONN_BODY: return *n ? receive(c, data, n) : dispatch(c);
-    case CONN_DISCARD: return *n ? receive(c, data, n) : refuse(c, c->err.code);
-    case CONN_DONE: return send_answer(c);
+    case CONN_NEW:
+        return headers_read(c, method);
+    case CONN_BODY:
+        return *n ? receive(c, data, n) : dispatch(c);
+    case CONN_DISCARD:
+        return *n ? receive(c, data, n) : refuse(c, c->err.code);
+    case CONN_DONE:
+        return send_answer(c);
     case CONN_QUEUED:
-    case CONN_SENT: break;
+    case CONN_SENT:
+        break;
     }
     return MHD_YES;
 }
@@ -410,11 +430,13 @@ static enum rc listen_on(const char *address, int port, int *out, struct err *er
     if (fd < 0) return err_errno(err, "cannot make a socket");
     setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof on);
     if (v6) setsockopt(fd, IPPROTO_IPV6, IPV6_V6ONLY, &off, sizeof off);
-    int failed = v6 ? bind(fd, (struct sockaddr *)&six, sizeof six) : bind(fd, (struct sockaddr *)&four, sizeof four);
+    int failed =
+        v6 ? bind(fd, (struct sockaddr *)&six, sizeof six) : bind(fd, (struct sockaddr *)&four, sizeof four);
     if (!failed) failed = listen(fd, 1024);
     if (failed) {
         err_errno(err, "cannot listen on %s port %d", address, port);
-        if (errno == EADDRINUSE) err_set(err, RC_IO, "port %d of %s is in use; set another with --port", port, address);
+        if (errno == EADDRINUSE)
+            err_set(err, RC_IO, "port %d of %s is in use; set another with --port", port, address);
         close(fd);
         return RC_IO;
     }
@@ -435,18 +457,21 @@ static enum rc start_daemon(struct http_server *s, const struct config *config, 
 {
     int fd = -1;
     unsigned pool = threads(config);
-    enum rc rc = listen_on(config_string(config, "http_address"), (int)config_int(config, "http_port"), &fd, err);
+    enum rc rc =
+        listen_on(config_string(config, "http_address"), (int)config_int(config, "http_port"), &fd, err);
     if (rc) return rc;
-    unsigned flags = MHD_USE_EPOLL_INTERNAL_THREAD | MHD_USE_TLS | MHD_ALLOW_SUSPEND_RESUME | MHD_USE_ITC | MHD_USE_ERROR_LOG;
+    unsigned flags = MHD_USE_EPOLL_INTERNAL_THREAD | MHD_USE_TLS | MHD_ALLOW_SUSPEND_RESUME | MHD_USE_ITC |
+                     MHD_USE_ERROR_LOG;
     s->daemon = MHD_start_daemon(
-        flags, 0, NULL, NULL, on_request, s, MHD_OPTION_EXTERNAL_LOGGER, on_log, s, MHD_OPTION_LISTEN_SOCKET, fd,
-        MHD_OPTION_THREAD_POOL_SIZE, pool > 1 ? pool : 0, MHD_OPTION_CONNECTION_LIMIT,
+        flags, 0, NULL, NULL, on_request, s, MHD_OPTION_EXTERNAL_LOGGER, on_log, s, MHD_OPTION_LISTEN_SOCKET,
+        fd, MHD_OPTION_THREAD_POOL_SIZE, pool > 1 ? pool : 0, MHD_OPTION_CONNECTION_LIMIT,
         (unsigned)config_int(config, "http_connections"), MHD_OPTION_CONNECTION_TIMEOUT,
-        (unsigned)((config_duration_ms(config, "http_idle_timeout") + 999) / 1000), MHD_OPTION_CONNECTION_MEMORY_LIMIT,
-        (size_t)MEMORY_PER_CONNECTION, MHD_OPTION_STRICT_FOR_CLIENT, 1, MHD_OPTION_URI_LOG_CALLBACK, conn_create, s,
-        MHD_OPTION_NOTIFY_COMPLETED, on_completed, s, MHD_OPTION_NOTIFY_CONNECTION, on_connection, s,
-        MHD_OPTION_HTTPS_PRIORITIES, TLS_PRIORITIES, MHD_OPTION_HTTPS_MEM_CERT, tls_cert_pem(s->tls),
-        MHD_OPTION_HTTPS_MEM_KEY, tls_key_pem(s->tls), MHD_OPTION_END);
+        (unsigned)((config_duration_ms(config, "http_idle_timeout") + 999) / 1000),
+        MHD_OPTION_CONNECTION_MEMORY_LIMIT, (size_t)MEMORY_PER_CONNECTION, MHD_OPTION_STRICT_FOR_CLIENT, 1,
+        MHD_OPTION_URI_LOG_CALLBACK, conn_create, s, MHD_OPTION_NOTIFY_COMPLETED, on_completed, s,
+        MHD_OPTION_NOTIFY_CONNECTION, on_connection, s, MHD_OPTION_HTTPS_PRIORITIES, TLS_PRIORITIES,
+        MHD_OPTION_HTTPS_MEM_CERT, tls_cert_pem(s->tls), MHD_OPTION_HTTPS_MEM_KEY, tls_key_pem(s->tls),
+        MHD_OPTION_END);
     if (s->daemon) return RC_OK;
     close(fd);
     return err_set(err, RC_IO, "the HTTPS server does not start (log_level = debug says more)");
@@ -467,8 +492,8 @@ static enum rc open_parts(struct http_server *s, const struct config *config, st
     if (!rc && !data_dir) crypt_random(s->ops_key, sizeof s->ops_key);
     if (!rc) rc = auth_open(s, data_dir, config_string(config, "http_admin_token_file"), err);
     if (!rc)
-        rc = tls_open(config_string(config, "tls_certificate"), config_string(config, "tls_key"), data_dir, &s->tls,
-                      err);
+        rc = tls_open(config_string(config, "tls_certificate"), config_string(config, "tls_key"), data_dir,
+                      &s->tls, err);
     return rc;
 }
 
@@ -502,7 +527,8 @@ static void destroy(struct http_server *s)
     free(s);
 }
 
-enum rc http_start(struct app *app, const struct module *const *modules, struct http_server **out, struct err *err)
+enum rc http_start(struct app *app, const struct module *const *modules, struct http_server **out,
+                   struct err *err)
 {
     struct http_server *s = calloc(1, sizeof *s);
     *out = NULL;
@@ -528,7 +554,8 @@ enum rc http_start(struct app *app, const struct module *const *modules, struct 
 static void wait_until_idle(struct http_server *s, int64_t most_ms)
 {
     int64_t until = clock_mono_us() + most_ms * 1000;
-    while (atomic_load(&s->running) > 0 && clock_mono_us() < until) usleep(5000);
+    while (atomic_load(&s->running) > 0 && clock_mono_us() < until)
+        usleep(5000);
 }
 
 /* Connections that a worker still holds cannot be closed: it would resume freed memory. */

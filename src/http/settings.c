@@ -26,7 +26,8 @@ const struct config_key http_settings_keys[] = {
      "A body must arrive within this plus one second for each 16 KiB. SIGHUP."},
     {"http_idle_timeout", CONFIG_DURATION_MS, "30s", 1000, 3600000,
      "A kept-alive connection without a request is closed after this."},
-    {"http_grace", CONFIG_DURATION_MS, "20s", 0, 600000, "How long running requests may take to end at shutdown."},
+    {"http_grace", CONFIG_DURATION_MS, "20s", 0, 600000,
+     "How long running requests may take to end at shutdown."},
     {"http_limit_light", CONFIG_INT, "12000", 0, 1000000000,
      "Requests a minute for one client, without pictures. 0: no limit. SIGHUP."},
     {"http_limit_heavy", CONFIG_INT, "1200", 0, 1000000000,
@@ -34,14 +35,17 @@ const struct config_key http_settings_keys[] = {
     {"http_cors_origins", CONFIG_STRING, "", 0, 0,
      "Web sites whose pages may call this API from a browser, comma-separated: https://shop.example. SIGHUP."},
     {"http_trusted_proxies", CONFIG_STRING, "", 0, 0,
-     "Addresses of reverse proxies, comma-separated: the last address of their X-Forwarded-For is the client's. "
+     "Addresses of reverse proxies, comma-separated: the last address of their X-Forwarded-For is the "
+     "client's. "
      "SIGHUP."},
-    {"http_access_log", CONFIG_BOOL, "yes", 0, 0, "One line for each request, without anything personal. SIGHUP."},
+    {"http_access_log", CONFIG_BOOL, "yes", 0, 0,
+     "One line for each request, without anything personal. SIGHUP."},
     {"http_admin_token_file", CONFIG_STRING, "", 0, 0,
      "Holds the bearer token of the staff. Empty: DATA/keys/admin.token, made at first start."},
     {"metrics_open", CONFIG_BOOL, "yes", 0, 0,
      "GET /metrics needs no token from this machine itself, unless it comes through a proxy. SIGHUP."},
-    {"web_dir", CONFIG_STRING, "", 0, 0, "The folder of the web pages. Empty: those that came with the program."},
+    {"web_dir", CONFIG_STRING, "", 0, 0,
+     "The folder of the web pages. Empty: those that came with the program."},
     {0}};
 
 enum rc settings_create(const struct config *c, struct http_settings **out, struct err *err)

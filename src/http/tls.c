@@ -53,8 +53,10 @@ static int fill_certificate(gnutls_x509_crt_t crt, gnutls_x509_privkey_t key)
     if (!e) e = gnutls_x509_crt_set_dn(crt, "CN=localhost,O=Penderie development", NULL);
     if (!e) e = gnutls_x509_crt_set_key(crt, key);
     if (!e) e = gnutls_x509_crt_set_subject_alt_name(crt, GNUTLS_SAN_DNSNAME, "localhost", 9, GNUTLS_FSAN_SET);
-    if (!e) e = gnutls_x509_crt_set_subject_alt_name(crt, GNUTLS_SAN_IPADDRESS, v4, sizeof v4, GNUTLS_FSAN_APPEND);
-    if (!e) e = gnutls_x509_crt_set_subject_alt_name(crt, GNUTLS_SAN_IPADDRESS, v6, sizeof v6, GNUTLS_FSAN_APPEND);
+    if (!e)
+        e = gnutls_x509_crt_set_subject_alt_name(crt, GNUTLS_SAN_IPADDRESS, v4, sizeof v4, GNUTLS_FSAN_APPEND);
+    if (!e)
+        e = gnutls_x509_crt_set_subject_alt_name(crt, GNUTLS_SAN_IPADDRESS, v6, sizeof v6, GNUTLS_FSAN_APPEND);
     /* Its own authority: so that it can be put into a trust store as it is. */
     if (!e) e = gnutls_x509_crt_set_basic_constraints(crt, 1, 0);
     if (!e) e = gnutls_x509_crt_set_key_usage(crt, GNUTLS_KEY_DIGITAL_SIGNATURE | GNUTLS_KEY_KEY_CERT_SIGN);
@@ -77,7 +79,9 @@ static enum rc make_development(const char *cert_path, const char *key_path, str
     gnutls_datum_t crt_pem = {NULL, 0}, key_pem = {NULL, 0};
     int e = gnutls_x509_crt_init(&crt);
     if (!e) e = gnutls_x509_privkey_init(&key);
-    if (!e) e = gnutls_x509_privkey_generate(key, GNUTLS_PK_ECDSA, GNUTLS_CURVE_TO_BITS(GNUTLS_ECC_CURVE_SECP256R1), 0);
+    if (!e)
+        e = gnutls_x509_privkey_generate(key, GNUTLS_PK_ECDSA, GNUTLS_CURVE_TO_BITS(GNUTLS_ECC_CURVE_SECP256R1),
+                                         0);
     if (!e) e = fill_certificate(crt, key);
     if (!e) e = gnutls_x509_crt_export2(crt, GNUTLS_X509_FMT_PEM, &crt_pem);
     if (!e) e = gnutls_x509_privkey_export2(key, GNUTLS_X509_FMT_PEM, &key_pem);
@@ -103,16 +107,16 @@ static bool still_good(const char *path)
     if (fs_read(path, PEM_MAX, &pem, &n, NULL)) return false;
     gnutls_datum_t datum = {(unsigned char *)pem, (unsigned)n};
     if (gnutls_x509_crt_init(&crt) == 0 && gnutls_x509_crt_import(crt, &datum, GNUTLS_X509_FMT_PEM) == 0)
-        good = (int64_t)gnutls_x509_crt_get_expiration_time(crt) >
-               clock_now_ms() / 1000 + DEV_RENEW_DAYS * 86400L;
+        good =
+            (int64_t)gnutls_x509_crt_get_expiration_time(crt) > clock_now_ms() / 1000 + DEV_RENEW_DAYS * 86400L;
     if (crt) gnutls_x509_crt_deinit(crt);
     free(pem);
     return good;
 }
 
 /* The files to use: those of the settings, or ours, made if need be. */
-static enum rc choose(struct tls *t, const char **certificate, const char **key, char cert_path[static PATH_MAX],
-                      char key_path[static PATH_MAX], struct err *err)
+static enum rc choose(struct tls *t, const char **certificate, const char **key,
+                      char cert_path[static PATH_MAX], char key_path[static PATH_MAX], struct err *err)
 {
     if (!**certificate != !**key)
         return err_set(err, RC_INVALID, "tls_certificate and tls_key: set both, or none");
@@ -124,7 +128,8 @@ static enum rc choose(struct tls *t, const char **certificate, const char **key,
     int m = snprintf(key_path, PATH_MAX, "%s/tls/key.pem", t->data_dir);
     if (!rc && (n < 0 || m < 0 || n >= PATH_MAX || m >= PATH_MAX))
         rc = err_set(err, RC_INVALID, "the data folder's path is too long");
-    if (!rc && (!still_good(cert_path) || !fs_exists(key_path))) rc = make_development(cert_path, key_path, err);
+    if (!rc && (!still_good(cert_path) || !fs_exists(key_path)))
+        rc = make_development(cert_path, key_path, err);
     *certificate = cert_path;
     *key = key_path;
     return rc;
@@ -172,15 +177,18 @@ static enum rc load(struct tls *t, const char *certificate, const char *key, str
     return rc;
 }
 
-enum rc tls_open(const char *certificate, const char *key, const char *data_dir, struct tls **out, struct err *err)
+enum rc tls_open(const char *certificate, const char *key, const char *data_dir, struct tls **out,
+                 struct err *err)
 {
     struct tls *t = calloc(1, sizeof *t);
     *out = NULL;
     if (!t) return err_set(err, RC_NOMEM, "out of memory");
     snprintf(t->data_dir, sizeof t->data_dir, "%s", data_dir ? data_dir : ".");
     enum rc rc = load(t, certificate, key, err);
-    if (rc) tls_close(t);
-    else *out = t;
+    if (rc)
+        tls_close(t);
+    else
+        *out = t;
     return rc;
 }
 

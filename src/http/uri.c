@@ -15,7 +15,8 @@ static enum rc decode(struct str s, bool plus, struct arena *arena, struct str *
     bool plain = true;
     for (size_t i = 0; i < s.n; i++) {
         unsigned char c = (unsigned char)s.p[i];
-        if (c <= 0x20 || c >= 0x7f) return err_set(err, RC_INVALID, "the address has characters that must be encoded");
+        if (c <= 0x20 || c >= 0x7f)
+            return err_set(err, RC_INVALID, "the address has characters that must be encoded");
         if (c == '%' || (plus && c == '+')) plain = false;
     }
     *out = s;
@@ -27,7 +28,8 @@ static enum rc decode(struct str s, bool plus, struct arena *arena, struct str *
         char c = s.p[i];
         if (c == '%') {
             int high = i + 2 < s.n ? hex(s.p[i + 1]) : -1, low = i + 2 < s.n ? hex(s.p[i + 2]) : -1;
-            if (high < 0 || low < 0) return err_set(err, RC_INVALID, "the address has a broken percent encoding");
+            if (high < 0 || low < 0)
+                return err_set(err, RC_INVALID, "the address has a broken percent encoding");
             c = (char)(high * 16 + low);
             i += 2;
         } else if (plus && c == '+') {
@@ -48,7 +50,8 @@ static enum rc parse_path(struct str path, struct arena *arena, struct uri *out,
     if (path.n == 1) return RC_OK;
     struct str rest = str_sub(path, 1, path.n), segment;
     while ((segment = str_split(&rest, '/')).p) {
-        if (out->n_segments == URI_MAX_SEGMENTS) return err_set(err, RC_NOT_FOUND, "there is nothing that deep");
+        if (out->n_segments == URI_MAX_SEGMENTS)
+            return err_set(err, RC_NOT_FOUND, "there is nothing that deep");
         enum rc rc = decode(segment, false, arena, &out->segments[out->n_segments++], err);
         if (rc) return rc;
     }
@@ -84,7 +87,8 @@ enum rc uri_parse(struct str target, struct arena *arena, struct uri *out, struc
 {
     out->n_segments = out->n_query = 0;
     out->path = STR("");
-    if (target.n > URI_MAX_BYTES) return err_set(err, RC_TOO_LARGE, "the address is longer than %d bytes", URI_MAX_BYTES);
+    if (target.n > URI_MAX_BYTES)
+        return err_set(err, RC_TOO_LARGE, "the address is longer than %d bytes", URI_MAX_BYTES);
     if (str_eqz(target, "*")) {
         out->path = target;
         return RC_OK;

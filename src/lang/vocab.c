@@ -763,3 +763,14 @@ const char *vocab_label(const struct vocab *v, enum vocab_field field, const cha
     if (i < 0) return name;
     return strcmp(lang, "fr") == 0 ? v->items[field][i].fr : v->items[field][i].en;
 }
+
+float vocab_near(const struct vocab *v, enum vocab_field field, const char *wanted, const char *has)
+{
+    if (strcmp(wanted, has) == 0) return 1;
+    int i = lex_item(v, field, str_of(wanted));
+    if (i < 0) return 0;
+    const struct lex_item *item = &v->items[field][i];
+    for (size_t k = 0; k < item->n_also; k++)
+        if (strcmp(v->items[field][item->also[k].item].name, has) == 0) return item->also[k].weight;
+    return 0;
+}

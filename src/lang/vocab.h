@@ -38,5 +38,8 @@ const char *vocab_category(const struct vocab *v, struct str product_type, struc
  * the display name in "fr" or "en" (feminine or masculine does not matter here). */
 size_t vocab_names(const struct vocab *v, enum vocab_field field, const char *const **names);
 const char *vocab_group(const struct vocab *v, const char *category);
+/* How near one value is to another: 1 the same, 0 unrelated, between for neighbours ("Blue" and "Navy
+ * Blue", a blazer for a jacket). From the columns `also`; not symmetric. */
+float vocab_near(const struct vocab *v, enum vocab_field field, const char *wanted, const char *has);
 const char *vocab_label(const struct vocab *v, enum vocab_field field, const char *name, const char *lang);
 #endif

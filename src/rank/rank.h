@@ -44,13 +44,27 @@ struct rank_filter {
 };
 #define RANK_FILTER_NONE ((struct rank_filter){.price_min_cents = -1, .price_max_cents = -1})
 
+/* Labels seen in a picture, by the model here or on the shopper's own device, with their probabilities. Names
+ * are borrowed for the call; unknown ones do no harm. */
+enum { RANK_MAX_SEEN = 12 };
+struct rank_seen {
+    struct rank_label { struct str name; float p; } category[RANK_MAX_SEEN], colour[RANK_MAX_SEEN],
+        gender[RANK_MAX_SEEN], season[RANK_MAX_SEEN], style[RANK_MAX_SEEN];
+    size_t n_category, n_colour, n_gender, n_season, n_style;
+};
+struct infer_reading;
+/* What infer_read() read, with the colours of the pixels beside the model's. */
+void rank_see(const struct infer_reading *reading, struct rank_seen *out);
+
 struct rank_query {
     struct str text;               /* p NULL: none */
     const float *picture;          /* (dim) unit length, from infer_images; NULL: none */
-    const struct infer_vision *vision; /* the labels that came with it; NULL: none */
+    const struct rank_seen *seen;  /* the labels that came with it; NULL: none */
     struct str similar_to;         /* a product id: its own embedding and attributes */
     struct rank_filter filter;
     size_t limit;                  /* 1 .. RANK_MAX_LIMIT */
+    bool facets;                   /* count the values among what the filter lets through */
+    bool distinct;                 /* leave out pictures that look the same as one before */
     struct str cursor;             /* of an earlier answer; p NULL: the first page */
     const char *lang;              /* "fr" or "en": of the reasons */
     unsigned worker;               /* for infer_text */
@@ -63,7 +77,7 @@ struct rank_reason {
 
 enum { RANK_MAX_REASONS = 4 };
 struct rank_item {
-    struct str id;
+    struct str id, title;
     float score;                   /* 0 .. 1, for this answer only */
     struct rank_reason reasons[RANK_MAX_REASONS];
     size_t n_reasons;

@@ -1,0 +1,277 @@
+#include "rank/search.h"
+
+#include "base/buf.h"
+#include "base/jout.h"
+#include "crypt/crypt.h"
+
+#include <math.h>
+#include <string.h>
+
+/*
+ * One search: filter, score every row without embeddings (a few table look-ups each), take the best as
+ * candidates, add their cosines, sort. Candidates are those that the cosines could still lift onto the page:
+ * all rows within the cosines' reach of the last place.
+ */
+#define W_PICTURE 2.f
+#define W_TEXT 1.f
+#define W_TEXT_ALONE 2.5f
+
+enum { POOL = 256, MAX_POOL = 4096 };
+
+struct candidate {
+    float score;
+    uint32_t row;
+};
+
+static enum rc no_memory(struct err *err) { return err_set(err, RC_NOMEM, "the search needs too much memory"); }
+
+/* ---- cursors ---- */
+
+/* What a cursor says: where the page ended. It holds nothing secret and is only checked for sense; a later
+ * snapshot goes on behind the same score and product, so that nothing is shown twice for long. */
+struct cursor {
+    uint32_t magic, position;
+    int64_t generation, doc;
+    float score;
+    uint32_t check;
+};
+enum { CURSOR_MAGIC = 0x31435250 };
+
+static uint32_t cursor_check(const struct cursor *c)
+{
+    struct str bytes = {(const char *)c, offsetof(struct cursor, check)};
+    return (uint32_t)(str_hash(bytes) >> 16);
+}
+
+static enum rc read_cursor(struct str text, struct cursor *out, struct err *err)
+{
+    size_t n;
+    if (!crypt_base64url_decode(text, (uint8_t *)out, sizeof *out, &n) || n != sizeof *out ||
+        out->magic != CURSOR_MAGIC || out->check != cursor_check(out) || !isfinite(out->score) ||
+        out->position > 1000000)
+        return err_set(err, RC_INVALID, "this cursor is none of ours");
+    return RC_OK;
+}
+
+static enum rc write_cursor(struct rank_work *w, const struct candidate *last, uint32_t position,
+                            struct str *out, struct err *err)
+{
+    struct cursor c;
+    memset(&c, 0, sizeof c);
+    c.magic = CURSOR_MAGIC;
+    c.position = position;
+    c.generation = w->s->generation;
+    c.doc = w->s->docs[last->row];
+    c.score = last->score;
+    c.check = cursor_check(&c);
+    char text[4 * ((sizeof c + 2) / 3) + 1];
+    crypt_base64url(&c, sizeof c, text);
+    *out = arena_str(w->arena, str_of(text));
+    return out->p ? RC_OK : no_memory(err);
+}
+
+/* ---- candidates ---- */
+
+static int better(const void *a, const void *b)
+{
+    const struct candidate *x = a, *y = b;
+    if (x->score != y->score) return x->score < y->score ? 1 : -1;
+    return (x->row > y->row) - (x->row < y->row);
+}
+
+/* The k-th best score among allowed rows, through a histogram of 4,096 steps: no sorting of all. */
+static float threshold(const struct rank_work *w, size_t k)
+{
+    enum { STEPS = 4096 };
+    uint32_t counts[STEPS] = {0};
+    float least = INFINITY, most = -INFINITY;
+    for (size_t r = 0; r < w->s->n; r++) {
+        if (!rank_bit(w->allow, r)) continue;
+        if (w->score[r] < least) least = w->score[r];
+        if (w->score[r] > most) most = w->score[r];
+    }
+    if (most > 20) most = 20; /* exact titles stand far above; they share the top step */
+    if (!(most > least)) return least;
+    float scale = (STEPS - 1) / (most - least);
+    for (size_t r = 0; r < w->s->n; r++)
+        if (rank_bit(w->allow, r)) {
+            float at = (w->score[r] - least) * scale;
+            counts[at >= STEPS - 1 ? STEPS - 1 : (size_t)at]++;
+        }
+    size_t step = STEPS, seen = 0;
+    while (step > 0 && seen < k) seen += counts[--step];
+    return least + (float)step / scale;
+}
+
+/* Rows above `least` into list; too many tie there: those that lie nearest to the embedding. */
+static enum rc gather(struct rank_work *w, float least, struct candidate **list, size_t *n, struct err *err)
+{
+    const struct rank_snapshot *s = w->s;
+    const float *embedding = w->picture ? w->picture : w->text;
+    size_t count = 0;
+    for (size_t r = 0; r < s->n; r++) count += rank_bit(w->allow, r) && w->score[r] >= least;
+    *list = arena_array(w->arena, count + 1, sizeof **list);
+    if (!*list) return no_memory(err);
+    *n = 0;
+    if (count <= MAX_POOL || !embedding || !s->vectors) {
+        for (size_t r = 0; r < s->n; r++)
+            if (rank_bit(w->allow, r) && w->score[r] >= least)
+                (*list)[(*n)++] = (struct candidate){w->score[r], (uint32_t)r};
+        return RC_OK;
+    }
+    uint64_t *among = arena_array(w->arena, s->words_in_set, sizeof *among);
+    struct vindex_hit *hits = arena_array(w->arena, VINDEX_MAX_K, sizeof *hits);
+    if (!among || !hits) return no_memory(err);
+    float clear = threshold(w, MAX_POOL / 4);
+    for (size_t r = 0; r < s->n; r++) {
+        if (!rank_bit(w->allow, r) || w->score[r] < least) continue;
+        if (w->score[r] > clear + .01f) (*list)[(*n)++] = (struct candidate){w->score[r], (uint32_t)r};
+        else rank_set_bit(among, r);
+    }
+    size_t found = 0;
+    enum rc rc = vindex_search(s->vectors, embedding, among, VINDEX_MAX_K, hits, &found, err);
+    for (size_t i = 0; i < found && !rc; i++)
+        (*list)[(*n)++] = (struct candidate){w->score[hits[i].row], hits[i].row};
+    return rc;
+}
+
+static void add_cosines(const struct rank_work *w, struct candidate *list, size_t n)
+{
+    size_t dim = w->s->vectors ? vindex_dim(w->s->vectors) : 0;
+    for (size_t i = 0; i < n && dim; i++) {
+        const float *v = vindex_vector(w->s->vectors, list[i].row);
+        if (w->picture) list[i].score += W_PICTURE * rank_dot(w->picture, v, dim);
+        if (w->text) list[i].score += w->text_weight * rank_dot(w->text, v, dim);
+    }
+}
+
+/* Pictures that look the same as one already taken go to the end: a page shows different pieces. */
+static void set_apart(const struct rank_work *w, struct candidate *list, size_t n, size_t page)
+{
+    size_t look = n < page * 4 ? n : page * 4, kept = 0;
+    for (size_t i = 0; i < look && kept < page; i++) {
+        bool same = false;
+        const struct rank_product *p = &w->s->products[list[i].row];
+        for (size_t k = 0; k < kept && !same; k++) {
+            const struct rank_product *o = &w->s->products[list[k].row];
+            same = p->dhash && __builtin_popcountll(p->dhash ^ o->dhash) <= 2 && p->title_hash == o->title_hash;
+        }
+        if (same) continue;
+        struct candidate c = list[i];
+        memmove(list + kept + 1, list + kept, (i - kept) * sizeof *list);
+        list[kept++] = c;
+    }
+}
+
+/* ---- the query ---- */
+
+static enum rc prepare(struct rank_work *w, struct err *err)
+{
+    const struct rank_query *q = w->q;
+    bool text = str_trim(q->text).n > 0;
+    if (!text && !q->picture && !q->similar_to.n)
+        return err_set(err, RC_INVALID, "a search needs words, a picture or a product");
+    if (q->limit < 1 || q->limit > RANK_MAX_LIMIT)
+        return err_set(err, RC_INVALID, "limit must be from 1 to %d", RANK_MAX_LIMIT);
+    w->similar_row = -1;
+    w->picture = q->picture;
+    if (q->similar_to.n) {
+        w->similar_row = rank_snapshot_find_id(w->s, q->similar_to);
+        if (w->similar_row < 0) return err_set(err, RC_NOT_FOUND, "there is no such product");
+        if (!w->picture && w->s->vectors) w->picture = vindex_vector(w->s->vectors, (uint32_t)w->similar_row);
+    }
+    if (!text) return RC_OK;
+    w->words = arena_alloc(w->arena, sizeof *w->words);
+    if (!w->words) return no_memory(err);
+    enum rc rc = lang_understand(w->scope->vocab, w->s->dict, q->text, w->arena, w->words, err);
+    if (rc) return rc;
+    w->title_hash = rank_title_hash(q->text);
+    w->text_weight = W_TEXT + (W_TEXT_ALONE - W_TEXT) * (1 - w->words->explained);
+    if (!w->scope->model || !w->s->vectors || infer_dim(w->scope->model) != w->s->dim) return RC_OK;
+    w->text = arena_array(w->arena, w->s->dim, sizeof *w->text);
+    if (!w->text) return no_memory(err);
+    return infer_text(w->scope->model, q->worker, w->words->corrected.p ? w->words->corrected : q->text, w->text, err);
+}
+
+static enum rc describe(struct rank_work *w, struct rank_answer *out, struct err *err)
+{
+    struct buf text = BUF_INIT(1 << 16);
+    struct jout json = JOUT_INIT(&text);
+    jout_object(&json);
+    if (w->words) lang_query_write(w->words, &json);
+    jout_end(&json);
+    enum rc rc = buf_check(&text, "the answer", err);
+    if (!rc) out->understood = arena_str(w->arena, buf_str(&text));
+    if (w->words) out->corrected = w->words->corrected;
+    buf_release(&text);
+    return rc;
+}
+
+/* The most that the parts in play can give, so that scores of one answer lie between 0 and 1. */
+static float full_marks(const struct rank_work *w)
+{
+    float sum = .01f;
+    for (int f = 0; f < RANK_FIELDS; f++) {
+        float most = 0;
+        for (size_t v = 0; w->tables[f] && v < w->s->attributes[f].n; v++)
+            if (w->tables[f][v] > most) most = w->tables[f][v];
+        sum += most;
+    }
+    if (w->picture) sum += W_PICTURE;
+    if (w->words) sum += 1.5f;
+    return sum;
+}
+
+static enum rc fill_page(struct rank_work *w, const struct candidate *list, size_t n, uint32_t position,
+                         bool more, struct rank_answer *out, struct err *err)
+{
+    float full = full_marks(w);
+    out->items = arena_array(w->arena, n + 1, sizeof *out->items);
+    if (!out->items) return no_memory(err);
+    enum rc rc = RC_OK;
+    for (size_t i = 0; i < n && !rc; i++) {
+        struct rank_item *item = &out->items[out->n++];
+        const struct rank_product *p = &w->s->products[list[i].row];
+        float score = list[i].score / full;
+        item->id = arena_str(w->arena, p->id); /* the snapshot may go before the answer does */
+        item->title = arena_str(w->arena, p->title);
+        if (!item->id.p) return no_memory(err);
+        item->score = score < 0 ? 0 : score > 1 ? 1 : score;
+        rc = rank_give_reasons(w, list[i].row, item, err);
+    }
+    if (!rc && more && n) rc = write_cursor(w, &list[n - 1], position + (uint32_t)n, &out->next_cursor, err);
+    return rc;
+}
+
+enum rc rank_search_in(const struct rank_scope *scope, const struct rank_query *q, struct arena *arena,
+                       struct rank_answer *out, struct err *err)
+{
+    struct rank_work w = {.scope = scope, .s = scope->snapshot, .q = q, .arena = arena,
+                          .lang = q->lang && strcmp(q->lang, "en") == 0 ? "en" : "fr"};
+    struct cursor after = {.position = 0};
+    struct candidate *list = NULL;
+    size_t n = 0, from = 0;
+    *out = (struct rank_answer){.generation = w.s->generation};
+    enum rc rc = prepare(&w, err);
+    if (!rc && q->cursor.p) rc = read_cursor(q->cursor, &after, err);
+    if (!rc) rc = rank_filter_rows(&w, err);
+    if (!rc) rc = rank_score_rows(&w, err);
+    if (rc) return rc;
+    out->matched = w.matched;
+    if (w.similar_row >= 0) w.allow[w.similar_row / 64] &= ~((uint64_t)1 << (w.similar_row % 64));
+    size_t pool = POOL + after.position + 2 * q->limit;
+    if (w.matched) rc = gather(&w, threshold(&w, pool) - (w.picture ? .5f : .3f), &list, &n, err);
+    if (rc) return rc;
+    add_cosines(&w, list, n);
+    if (n) qsort(list, n, sizeof *list, better);
+    if (q->cursor.p)
+        while (from < n && (list[from].score > after.score ||
+                            (list[from].score == after.score && w.s->docs[list[from].row] <= after.doc)))
+            from++;
+    if (q->distinct && !q->cursor.p) set_apart(&w, list, n, q->limit);
+    size_t page = n - from < q->limit ? n - from : q->limit;
+    rc = fill_page(&w, list + from, page, after.position, n - from > page, out, err);
+    if (!rc) rc = describe(&w, out, err);
+    if (!rc && q->facets) rc = rank_count_facets(&w, out, err);
+    return rc;
+}

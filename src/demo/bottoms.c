@@ -6,7 +6,7 @@
 static struct outline leg_outline(const struct bottom_look *l) /* the right one */
 {
     double crotch = l->top + l->rise, knee = crotch + (l->hem - crotch) * .45, in = l->spread;
-    bool brief = l->hem - crotch < 160;
+    bool brief = l->hem - crotch < 260;
     struct outline o = {.n = 0};
     outline_add(&o, C(-1, l->top));
     outline_add(&o, C(l->waist_w, l->top));
@@ -26,7 +26,7 @@ static void leg_folds(struct part *t, const struct bottom_look *l)
     for (int i = 0; i < 5; i++) /* whiskers from the crotch */
         part_fold(t, 2, crotch - 20 + i * 12, l->hip_w * rng_range(r, .55, .92), crotch - 46 + i * 27, rng_range(r, -10, 8),
                   rng_range(r, 9, 15), (i & 1 ? -.4 : .5) * rng_range(r, .6, 1));
-    if (len < 160) return;
+    if (len < 260) return;
     for (int i = 0; i < 8; i++) { /* behind the knee and above the hem */
         bool low = i >= 4;
         double y = low ? l->hem - rng_range(r, 14, 80) : knee + rng_range(r, -50, 60), side = rng_chance(r, .5) ? 1 : 0;
@@ -53,15 +53,18 @@ static void leg_details(struct part *t, const struct bottom_look *l)
         part_fade(t, l->spread * .5 + l->knee_w, knee + 20, l->knee_w * .8, len * .17, .2 * l->wash);
         part_fade(t, l->spread + l->hem_w * 1.9, knee + 40, l->knee_w * .6, len * .5, -.16);
     }
-    if (l->side_stripe) {
+    if (l->side_stripe && len < 260) {
+        struct outline s = OUTLINE(C(l->waist_w - 9, l->top), K(l->hip_w - 9, l->top + l->rise * .62), C(l->spread + 2 * l->hem_w - 9, l->hem));
+        part_line(t, &s, l->trim->second, 9, .95);
+    } else if (l->side_stripe) {
         struct outline s = OUTLINE(C(l->waist_w - 9, l->top), K(l->hip_w - 11, l->top + l->rise * .62), K(l->spread * .5 + 2 * l->knee_w - 6, knee), C(l->spread + 2 * l->hem_w - 10, l->hem));
         part_line(t, &s, l->trim->second, 8, .95);
     }
-    double up = len < 160 ? 20 : l->denim ? 12 : 22;
+    double up = len < 260 ? 20 : l->denim ? 12 : 22;
     if (l->cuff == CUFF_STITCH) {
-        struct outline h = OUTLINE(C(l->spread - 4, l->hem - up + 3), C(l->spread + 2 * l->hem_w + 4, l->hem - up - (len < 160 ? 6 : 0)));
+        struct outline h = OUTLINE(C(l->spread - 4, l->hem - up + 3), C(l->spread + 2 * l->hem_w + 4, l->hem - up - (len < 260 ? 6 : 0)));
         part_seam(t, &h, .4);
-        if (l->denim || len < 160) part_stitch(t, &h, l->thread, 1);
+        if (l->denim || len < 260) part_stitch(t, &h, l->thread, 1);
     }
     struct outline inseam = OUTLINE(C(2, crotch + 6), K(l->spread * .5 + 8, knee), C(l->spread + 5, l->hem));
     if (l->denim) part_stitch(t, &inseam, l->thread, .9);

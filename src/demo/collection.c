@@ -164,7 +164,7 @@ static const struct cut cuts[] = {
     {DRESS_SHIRT, "dress", "Robe chemise", true, "Robes > Robes mi-longues", "Clothing > Dresses", "w", PAL_ALL, F(FAB_POPLIN, FAB_DENIM, FAB_LINEN), F(PAT_PLAIN, PAT_VSTRIPES, PAT_GINGHAM), CASUAL, SPRING, 59, SIZE_WOMAN, 12, "Col chemise, boutonnage devant et ceinture à nouer."},
     {DRESS_KNIT, "dress", "Robe pull", true, "Robes > Robes courtes", "Clothing > Dresses", "w", PAL_COAT, F(FAB_RIB, FAB_KNIT, FAB_CABLE), F(PAT_PLAIN, PAT_PLAIN, PAT_STRIPES), CASUAL, WINTER, 55, SIZE_LETTER, 10, "Une maille longue et douce, à porter avec des bottines."},
     {JUMPSUIT, "jumpsuit", "Combinaison", true, "Combinaisons > Combinaisons pantalon", "Clothing > One-Pieces > Jumpsuits & Rompers", "w", PAL_SOFT, F(FAB_CREPE, FAB_LINEN, FAB_DENIM), F(PAT_PLAIN, PAT_PLAIN, PAT_FLOWERS, PAT_VSTRIPES), CASUAL, SUMMER, 65, SIZE_WOMAN, 18, "Un vêtement, une allure : taille nouée et jambes amples."},
-    {CHINO, "trousers", "Pantalon chino", false, "Pantalons > Chinos", "Clothing > Pants", "mmw", PAL_ALL, F(FAB_TWILL), F(PAT_PLAIN), CASUAL, SPRING, 45, SIZE_MAN, 16, "Poches italiennes et coton légèrement extensible."},
+    {CHINO, "trousers", "Pantalon chino", false, "Pantalons > Chinos", "Clothing > Pants", "mmw", PAL_COAT, F(FAB_TWILL), F(PAT_PLAIN), CASUAL, SPRING, 45, SIZE_MAN, 16, "Poches italiennes et coton légèrement extensible."},
     {SUIT_TROUSERS, "trousers", "Pantalon à pinces", false, "Pantalons > Pantalons de costume", "Clothing > Pants", "mw", PAL_SUIT, F(FAB_WOOL, FAB_CREPE), F(PAT_PLAIN, PAT_PLAIN, PAT_PINSTRIPE, PAT_CHECK), FORMAL, -1, 55, SIZE_MAN, 16, "Pli marqué au fer et tombé net."},
     {WIDE_TROUSERS, "trousers", "Pantalon large", false, "Pantalons > Pantalons larges", "Clothing > Pants", "w", PAL_SOFT, F(FAB_LINEN, FAB_CREPE, FAB_CORDUROY), F(PAT_PLAIN, PAT_PLAIN, PAT_VSTRIPES, PAT_ETHNIC), CASUAL, SUMMER, 49, SIZE_WOMAN, 14, "Taille haute et jambes amples qui accompagnent le pas."},
     {CARGO, "trousers", "Pantalon cargo", false, "Pantalons > Pantalons cargo", "Clothing > Pants", "mw", PAL_COAT, F(FAB_TWILL, FAB_CANVAS), F(PAT_PLAIN, PAT_PLAIN, PAT_CAMOUFLAGE), CASUAL, AUTUMN, 49, SIZE_MAN, 10, "De grandes poches à soufflet sur les cuisses."},
@@ -383,9 +383,9 @@ struct wardrobe { /* the materials of one product */
 static struct top_look top_base(const struct product *p, struct rng *r)
 {
     bool w = p->gender == 'w';
-    struct top_look l = {.top = 120, .neck_w = w ? 52 : 55, .neck_drop = w ? 58 : 46, .shoulder_w = w ? 116 : 138, .shoulder_drop = w ? 30 : 36,
-                         .chest_w = w ? 110 : 128, .armpit = w ? 258 : 282, .waist_w = w ? 98 : 122, .waist = w ? 370 : 420, .hem_w = w ? 114 : 126,
-                         .hem = w ? 560 : 620, .hem_round = 5, .cuff_w = 50, .neck = NECK_CREW};
+    struct top_look l = {.top = 120, .neck_w = w ? 52 : 55, .neck_drop = w ? 58 : 46, .shoulder_w = w ? 118 : 142, .shoulder_drop = w ? 30 : 36,
+                         .chest_w = w ? 112 : 132, .armpit = w ? 258 : 282, .waist_w = w ? 101 : 127, .waist = w ? 370 : 420, .hem_w = w ? 115 : 130,
+                         .hem = w ? 512 : 566, .hem_round = 5, .cuff_w = 50, .neck = NECK_CREW};
     l.hem += rng_range(r, -14, 14);
     l.hem_w += rng_range(r, -4, 6);
     l.chest_w += rng_range(r, -3, 3);
@@ -402,7 +402,7 @@ static void short_sleeves(struct top_look *l, bool w)
 
 static void long_sleeves(struct top_look *l, bool w, double cuff)
 {
-    l->sleeve = w ? 348 : 384;
+    l->sleeve = w ? 322 : 352;
     l->sleeve_angle = 15;
     l->cuff_w = cuff;
 }
@@ -492,8 +492,8 @@ static void top_family(const struct product *p, struct top_look *l)
         l->sleeve_angle = 20;
         break;
     case CROP_TOP:
-        l->hem = 430;
-        l->waist = 400;
+        l->hem = 410;
+        l->waist = 390;
         l->hem_w = 100;
         l->neck = NECK_SCOOP;
         l->neck_drop = 84;
@@ -543,12 +543,12 @@ static void outer_family(const struct product *p, struct top_look *l, struct war
     case DENIM_JACKET: l->hem = w ? 500 : 560; l->neck = NECK_POLO; l->front = FRONT_SNAPS; l->buttons = 6; l->pockets = POCKET_CHEST_FLAPS; l->hem_kind = HEM_BAND; l->cuff = CUFF_SHIRT; break;
     case BIKER: l->hem = w ? 500 : 560; l->neck = NECK_BIKER; l->neck_drop = 150; l->front = FRONT_ZIP; l->pockets = POCKET_ZIP; break;
     case BOMBER: l->hem = w ? 520 : 580; l->neck = NECK_MAO; l->front = FRONT_ZIP; l->pockets = POCKET_WELT; l->hem_kind = HEM_RIB; l->cuff = CUFF_RIB; l->sleeve -= 20; break;
-    case PARKA: l->hem = w ? 680 : 700; l->neck = NECK_HOOD; l->front = FRONT_ZIP; l->pockets = POCKET_PATCH | POCKET_FLAPS; l->hem_w += 8; break;
+    case PARKA: l->hem = w ? 660 : 680; l->neck = NECK_HOOD; l->front = FRONT_ZIP; l->pockets = POCKET_PATCH | POCKET_FLAPS; l->hem_w += 8; break;
     case TRENCH: l->hem = 740; l->neck = NECK_LAPEL; l->neck_drop = 170; l->front = FRONT_DOUBLE; l->belt = true; l->pockets = POCKET_WELT; l->hem_w += 24; break;
     case COAT: l->hem = w ? 740 : 730; l->neck = NECK_LAPEL; l->neck_drop = 180; l->front = FRONT_BUTTONS; l->buttons = 3; l->pockets = POCKET_FLAPS; l->hem_w += 14; break;
-    case PEACOAT: l->hem = w ? 610 : 640; l->neck = NECK_PEAK; l->neck_drop = 130; l->front = FRONT_DOUBLE; l->pockets = POCKET_WELT; break;
+    case PEACOAT: l->hem = w ? 580 : 620; l->neck = NECK_PEAK; l->neck_drop = 130; l->front = FRONT_DOUBLE; l->pockets = POCKET_WELT; break;
     case PUFFER:
-        l->hem = w ? 560 : 600;
+        l->hem = w ? 530 : 575;
         if (p->number & 1) { l->neck = NECK_FUNNEL; l->neck_drop = 24; l->neck_w = 50; }
         else l->neck = NECK_HOOD;
         l->front = FRONT_ZIP;
@@ -556,7 +556,7 @@ static void outer_family(const struct product *p, struct top_look *l, struct war
         l->chest_w += 8;
         break;
     case BLAZER: case BLAZER_DOUBLE: case TUXEDO:
-        l->hem = w ? 560 : 610;
+        l->hem = w ? 530 : 580;
         l->neck = p->cut->id == TUXEDO ? NECK_SHAWL : p->cut->id == BLAZER ? NECK_LAPEL : NECK_PEAK;
         l->neck_drop = p->cut->id == BLAZER_DOUBLE ? 170 : 200;
         l->front = p->cut->id == BLAZER_DOUBLE ? FRONT_DOUBLE : FRONT_BUTTONS;
@@ -782,8 +782,8 @@ static void draw_shoe(const struct product *p, struct pen *pen, struct wardrobe 
     if (kind == SHOE_HEEL_SANDAL || kind == SHOE_BALLERINA) second = material_plain(p->fabric, kind == SHOE_BALLERINA ? p->shade[0] : rgb_mix(p->shade[0], rgb_hex(0xc9a27c), .5));
     struct shoe_look l = {.kind = kind, .upper = &m->cloth, .second = &second, .sole = &sole, .lace = sport ? rgb_hex(rgb_luma(p->shade[0]) > .85 ? 0xe9e7e2 : 0xf7f6f2) : rgb_scale(p->shade[0], .7),
                           .metal = m->metal, .heel = rng_range(&r, 84, 122)};
-    pen_fit(pen, -226, 180, 226, 560, 34);
-    if (kind == SHOE_BOOT || kind == SHOE_CHELSEA) pen_fit(pen, -216, 120, 216, 560, 34);
+    pen_fit(pen, -212, 190, 216, 560, 34);
+    if (kind == SHOE_BOOT || kind == SHOE_CHELSEA) pen_fit(pen, -206, 120, 212, 560, 34);
     shoes_draw(pen, &l);
 }
 
@@ -805,7 +805,9 @@ static void draw_thing(const struct product *p, struct pen *pen, struct wardrobe
     struct thing_look l = {.kind = (enum thing)(p->cut->id - BELT), .main = &m->cloth, .second = &m->extra, .metal = m->metal, .stone = rgb_hex(stones[rng_below(&r, 7)]), .shape = rng_below(&r, 3)};
     struct material other = m->extra;
     switch (l.kind) {
-    case THING_CAP: case THING_BEANIE: other = material_plain(p->fabric, rng_chance(&r, .6) ? p->shade[0] : p->shade[1]); break;
+    case THING_CAP: case THING_BEANIE: other = material_plain(p->fabric, rng_chance(&r, .75) ? p->shade[0] : p->shade[1]); break;
+    case THING_TIE: other = material_plain(p->fabric, p->shade[0]); break;
+    case THING_SHAWL: other = material_plain(p->fabric, p->shade[1]); break;
     case THING_GLOVES: other = material_plain(FAB_RIB, rgb_scale(p->shade[0], .85)); break;
     case THING_FEDORA: case THING_STRAW: other = material_plain(FAB_SATIN, rgb_hex(rng_chance(&r, .5) ? 0x232428 : 0x6a1f2f)); break;
     case THING_SUNGLASSES: other = material_plain(FAB_PLASTIC, rgb_hex(rng_chance(&r, .5) ? 0x3a3f36 : 0x5a4030)); break;
@@ -817,8 +819,14 @@ static void draw_thing(const struct product *p, struct pen *pen, struct wardrobe
     }
     if (p->cut->palette == PAL_METAL) l.metal = p->shade[0];
     l.second = &other;
-    bool tall = l.kind == THING_TIE || l.kind == THING_WATCH || l.kind == THING_SCARF;
-    pen_fit(pen, tall ? -150 : -262, tall ? 70 : 160, tall ? 150 : 262, tall ? 740 : 640, 44);
+    static const short extents[][4] = {
+        [THING_BELT] = {-236, 296, 236, 604}, [THING_TIE] = {-150, 40, 150, 724}, [THING_BOW] = {-214, 300, 214, 500}, [THING_SCARF] = {-150, 110, 150, 740},
+        [THING_SHAWL] = {-214, 230, 206, 644}, [THING_CAP] = {-176, 236, 268, 536}, [THING_BEANIE] = {-180, 180, 180, 600}, [THING_FEDORA] = {-266, 250, 266, 590},
+        [THING_STRAW] = {-266, 250, 266, 590}, [THING_SUNGLASSES] = {-232, 320, 232, 500}, [THING_WATCH] = {-150, 90, 150, 730}, [THING_EARRINGS] = {-170, 196, 170, 480},
+        [THING_HOOPS] = {-204, 330, 204, 546}, [THING_NECKLACE] = {-186, 160, 186, 670}, [THING_BRACELET] = {-188, 250, 188, 550}, [THING_SOCKS] = {-140, 90, 210, 612},
+        [THING_WALLET] = {-192, 286, 196, 530}, [THING_GLOVES] = {-236, 190, 236, 652}};
+    const short *e = extents[l.kind];
+    pen_fit(pen, e[0], e[1], e[2], e[3], l.kind == THING_EARRINGS || l.kind == THING_HOOPS ? 120 : 70);
     thing_draw(pen, &l);
 }
 

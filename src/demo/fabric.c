@@ -4,6 +4,7 @@
 #include <math.h>
 
 static struct grain grains[FAB_COUNT];
+static float crumple[GRAIN_PX * GRAIN_PX];
 
 static const struct fabric_look looks[FAB_COUNT] = {
     /*               folds crumple spec gloss sheen contrast */
@@ -22,7 +23,7 @@ static const struct fabric_look looks[FAB_COUNT] = {
     [FAB_VELVET] = {1.1, 1.6, .02, 3, .42, 1.35},
     [FAB_SATIN] = {1.5, 2.6, .2, 4, .05, 1.5},
     [FAB_CREPE] = {1.15, 1.3, .03, 3, .03, 1.1},
-    [FAB_LEATHER] = {1.0, 1.5, .26, 5, .05, 1.3},
+    [FAB_LEATHER] = {.9, 1.3, .2, 4, .05, 1.2},
     [FAB_SUEDE] = {.8, 1.1, 0, 0, .12, 1},
     [FAB_TECH] = {1.2, 2.2, .12, 4, .03, 1.25},
     [FAB_QUILT] = {.6, 1.4, .1, 4, .03, 1.2},
@@ -104,8 +105,8 @@ static void grain_at(enum fabric f, double x, double y, double *relief, double *
     case FAB_CORDUROY: *relief = .9 * fabs(wave(x / 16)) + .06 * n1; *tint = .06 * fabs(wave(x / 16)) + .02 * warp; break;
     case FAB_VELVET: *relief = .07 * n2; *tint = .03 * n16 + .02 * n4; break;
     case FAB_SATIN: *relief = .012 * n2; *tint = .006 * warp; break;
-    case FAB_LEATHER: *relief = .12 * n4 + .1 * n2; *tint = .02 * n4; break;
-    case FAB_SUEDE: *relief = .12 * n2; *tint = .035 * n4 + .03 * n1; break;
+    case FAB_LEATHER: *relief = .06 * n4 + .07 * n2; *tint = .012 * n4; break;
+    case FAB_SUEDE: *relief = .07 * n2; *tint = .025 * n4 + .02 * n1; break;
     case FAB_TECH: *relief = .05 * n2 + .04 * wave(x / 4) * wave(y / 4); *tint = .01 * n2; break;
     case FAB_QUILT: *relief = .06 * n2; *tint = .01 * n2; break;
     case FAB_LACE: *relief = .3 * wave(x / 16) * wave(y / 16) + .2 * wave((x + y) / 8) * wave((x - y) / 8); *tint = .1 * wave((x + y) / 8) * wave((x - y) / 8); break;
@@ -116,8 +117,20 @@ static void grain_at(enum fabric f, double x, double y, double *relief, double *
     }
 }
 
+double fabric_crumple(double u, double v)
+{
+    double fu = floor(u), fv = floor(v), a = u - fu, b = v - fv;
+    unsigned x = (unsigned)(int)fu & (GRAIN_PX - 1), y = (unsigned)(int)fv & (GRAIN_PX - 1);
+    unsigned x1 = (x + 1) & (GRAIN_PX - 1), y1 = (y + 1) & (GRAIN_PX - 1);
+    const float *r0 = crumple + y * GRAIN_PX, *r1 = crumple + y1 * GRAIN_PX;
+    return ((double)r0[x] * (1 - a) + (double)r0[x1] * a) * (1 - b) + ((double)r1[x] * (1 - a) + (double)r1[x1] * a) * b;
+}
+
 void fabric_startup(void)
 {
+    for (int y = 0; y < GRAIN_PX; y++)
+        for (int x = 0; x < GRAIN_PX; x++)
+            crumple[y * GRAIN_PX + x] = (float)(tiled(901, x, y, 32, 64) + .3 * tiled(902, x, y, 16, 32) + .1 * tiled(903, x, y, 8, 16));
     for (int f = 0; f < FAB_COUNT; f++) {
         for (int y = 0; y < GRAIN_PX; y++) {
             for (int x = 0; x < GRAIN_PX; x++) {

@@ -472,14 +472,15 @@ static void make_height(struct part *t, struct relief *r, uint64_t seed)
     int rf = (int)(1.9 * p->scale + .5);
     blur(r->half2, r->tmp, r->w2, r->h2, rf > 0 ? rf : 1, 2);
     float fold = (float)(t->folds * p->scale), crumple = (float)(look->crumple * p->scale);
-    double ca = cos(t->grain_angle), sa = sin(t->grain_angle);
+    double ca = cos(t->grain_angle), sa = sin(t->grain_angle), k = .8 / p->scale;
+    double du = (double)(seed & 1023), dv = (double)(seed >> 10 & 1023);
     for (int y = 0; y < r->h2; y++) {
         for (int x = 0; x < r->w2; x++) {
             size_t i = (size_t)y * (size_t)r->w2 + (size_t)x;
             r->half[i] += fold * r->half2[i];
             if (crumple <= 0 || r->wide[i] < .02f) continue;
             double gx = t->x + 2 * x, gy = t->y + 2 * y, u = gx * ca + gy * sa, v = gy * ca - gx * sa;
-            r->half[i] += crumple * (float)(noise2(seed, u / 26, v / 44) + .4 * noise2(seed + 9, u / 11, v / 16));
+            r->half[i] += crumple * (float)fabric_crumple((u + du) * k, (v + dv) * k);
         }
     }
 }

@@ -83,6 +83,7 @@ struct fabric_look {
     double contrast;   /* of light and shade; 1 for cotton */
 };
 const struct fabric_look *fabric_look(enum fabric f);
+double fabric_crumple(double u, double v); /* -1.4 .. 1.4, smooth unevenness; u, v in px, repeats */
 void fabric_startup(void);
 
 struct pen {

@@ -53,22 +53,33 @@ static void laces(struct pen *p, const struct shoe_look *l, const struct place *
     pen_strip(p, &m, &bow2, 4.5 * w->k, 2.5);
 }
 
-static void opening(struct pen *p, const struct shoe_look *l, const struct place *w, double x0, double x1, double y, double dip)
+/* The inside, seen between the near rim (back, two middle points, front) and the far one `lift` px above it. */
+static void opening(struct pen *p, const struct shoe_look *l, const struct place *w, const double rim[8], double lift)
 {
-    struct outline o = AT(w, C(x0, y), K((x0 + x1) / 2, y - 13), C(x1, y + dip * .3), K((x0 + x1) / 2, y + dip));
+    struct outline o = AT(w, C(rim[0], rim[1] + 4), K(rim[2], rim[3] - lift), K(rim[4], rim[5] - lift), C(rim[6], rim[7] + 4), K(rim[4], rim[5] + 14), K(rim[2], rim[3] + 14));
     struct part t;
-    struct material m = material_plain(FAB_JERSEY, rgb_mix(l->second->base, rgb_hex(0xcbbfae), .5));
+    struct material m = material_plain(FAB_SUEDE, rgb_mix(l->second->base, rgb_hex(0xcbb39a), .6));
     part_begin(&t, p, &m, &o);
-    t.shade = .55;
-    t.puff = 1;
+    t.shade = .68;
+    t.puff = 2;
     t.cast = 0;
     part_end(&t);
+}
+
+/* A strap over the foot: the far side first, darker. */
+static void strap(struct pen *p, const struct shoe_look *l, const struct place *w, double x, double low, double top, double reach, double width)
+{
+    struct material far = material_plain(l->upper->fabric, rgb_scale(l->upper->base, .62));
+    struct outline back = AT(w, C(x + reach * .5, low - top), K(x + reach * .82, low - top * .74), C(x + reach, low)),
+                   front = AT(w, C(x, low), K(x + reach * .04, low - top * .6), C(x + reach * .56, low - top));
+    pen_strip(p, &far, &back, width * .8 * w->k, 3);
+    pen_strip(p, l->upper, &front, width * w->k, 6);
 }
 
 static void sneaker(struct pen *p, const struct shoe_look *l, const struct place *w)
 {
     bool run = l->kind == SHOE_RUNNER, canvas = l->kind == SHOE_CANVAS;
-    opening(p, l, w, -140, -28, -137, 26);
+    opening(p, l, w, (const double[]){-142, -142, -100, -112, -62, -114, -38, -146}, 15);
     struct outline tongue = AT(w, C(-52, -120), K(-46, -160), C(-18, -166), K(2, -140), C(34, -88), C(-20, -84));
     piece(p, l->second, &tongue, 6, 7, .3);
     struct outline up = AT(w, C(-166, -24), K(-163, -80), K(-150, -124), C(-142, -142), K(-100, -112), K(-62, -114), C(-38, -146), K(8, -104), K(60, -82),
@@ -126,7 +137,8 @@ static void oxford(struct pen *p, const struct shoe_look *l, const struct place 
 {
     bool loafer = l->kind == SHOE_LOAFER, boot = l->kind == SHOE_BOOT || l->kind == SHOE_CHELSEA;
     double high = boot ? -110 : 0;
-    opening(p, l, w, boot ? -132 : -140, boot ? -20 : (loafer ? 2 : -34), -118 + high, 22);
+    if (boot) opening(p, l, w, (const double[]){-138, -232, -104, -224, -60, -224, -14, -232}, 16);
+    else opening(p, l, w, (const double[]){-144, -124, -104, -96, -64, -92, loafer ? 6 : -36, loafer ? -102 : -122}, 14);
     if (!loafer && l->kind != SHOE_CHELSEA) {
         struct outline tongue = AT(w, C(-50, -104 + high), K(-40, -138 + high), C(-12, -134 + high), C(40, -80), C(-20, -70));
         piece(p, l->upper, &tongue, 5, 6, .3);
@@ -195,18 +207,17 @@ static void pump(struct pen *p, const struct shoe_look *l, const struct place *w
         piece(p, l->second, &bed, 3, 3, .2);
         struct outline back = AT(w, C(-156, arch - 6), K(-162, arch - 44), C(-140, arch - 84), C(-126, arch - 76), K(-132, arch - 40), C(-124, arch - 4));
         piece(p, l->upper, &back, 6, 7, .3);
-        for (int i = 0; i < 2; i++) {
-            struct outline s = AT(w, C(58 + i * 44, -6), K(60 + i * 38, -54 + i * 8), C(108 + i * 34, -56 + i * 16));
-            (void)s;
-            struct outline band = AT(w, C(44 + i * 52, -8), K(50 + i * 48, -52 + i * 10), K(78 + i * 40, -68 + i * 18), C(100 + i * 38, -50 + i * 16), C(88 + i * 50, -8));
-            piece(p, l->upper, &band, 7, 8, .35);
-        }
-        struct outline ankle = AT(w, C(-142, arch - 76), K(-100, arch - 66), K(-50, arch - 78), C(-32, arch - 96), K(-60, arch - 106), C(-136, arch - 90));
-        piece(p, l->upper, &ankle, 4, 5, .35);
-        pen_stud(p, w->ox - 84 * w->k, w->oy + (arch - 80) * w->k, 5, l->metal);
+        for (int i = 0; i < 2; i++) strap(p, l, w, 54 + i * 46, -8, 52 - i * 10, 60 - i * 8, 15);
+        struct outline cross = AT(w, C(40, -12), K(62, -44), C(112, -48));
+        pen_strip(p, l->upper, &cross, 12 * w->k, 4);
+        struct material far = material_plain(l->upper->fabric, rgb_scale(l->upper->base, .62));
+        struct outline round = AT(w, C(-136, arch - 84), K(-90, arch - 104), C(-36, arch - 100)), ankle = AT(w, C(-142, arch - 78), K(-96, arch - 70), K(-56, arch - 80), C(-34, arch - 101));
+        pen_strip(p, &far, &round, 9 * w->k, 3);
+        pen_strip(p, l->upper, &ankle, 12 * w->k, 4);
+        pen_stud(p, w->ox - 84 * w->k, w->oy + (arch - 73) * w->k, 5.5, l->metal);
         return;
     }
-    opening(p, l, w, -148, 66, arch - 60, 52 + h * .4);
+    opening(p, l, w, (const double[]){-148, arch - 66, -110, arch - 34, -30, arch * .42 - 34, 52, -62}, 13);
     struct outline up = AT(w, C(-160, arch - 4), K(-163, arch - 40), C(-148, arch - 66), K(-110, arch - 34), K(-50, arch * .55 - 28), K(10, -40), C(52, -62), K(88, -56), K(140, -36), C(178, -10), K(110, -4), K(50, -4), K(-30, arch * .42 + 4), C(-100, arch + 10));
     part_begin(&t, p, l->upper, &up);
     t.puff = 13;
@@ -218,7 +229,7 @@ static void pump(struct pen *p, const struct shoe_look *l, const struct place *w
 
 static void ballerina(struct pen *p, const struct shoe_look *l, const struct place *w)
 {
-    opening(p, l, w, -150, 76, -70, 42);
+    opening(p, l, w, (const double[]){-152, -78, -118, -50, 0, -36, 70, -66}, 15);
     struct outline up = AT(w, C(-164, -12), K(-166, -50), C(-152, -78), K(-118, -50), K(-50, -36), K(20, -38), C(70, -66), K(104, -58), K(150, -40), K(172, -24), C(172, -10));
     struct part t;
     part_begin(&t, p, l->upper, &up);
@@ -243,26 +254,22 @@ static void sandal(struct pen *p, const struct shoe_look *l, const struct place 
     piece(p, l->sole, &sole, 6, 5, .3);
     struct material cork = material_plain(FAB_SUEDE, rgb_hex(0xb08a5e));
     piece(p, mule ? l->second : &cork, &bed, 3, 4, .2);
-    for (int i = 0; i < 2; i++) {
-        double x = i ? -20 : 58;
-        struct outline s = AT(w, C(x - 12, -14), K(x - 6, -66 - i * 12), K(x + 22, -88 - i * 14), K(x + 52, -74 - i * 12), C(x + 72 - i * 8, -16), C(x + 42 - i * 4, -14), K(x + 36, -50), K(x + 24, -54), C(x + 20, -14));
-        struct outline band = mule && i == 0 ? s : AT(w, C(x - 10, -14), K(x - 2, -62 - i * 14), K(x + 20, -82 - i * 14), K(x + 42, -64 - i * 10), C(x + 46, -14));
-        (void)s;
-        struct part t;
-        part_begin(&t, p, l->upper, &band);
-        t.puff = 9;
-        t.edge = 9;
-        part_end(&t);
-        if (!mule) {
-            pen_bar(p, &(struct material){.fabric = FAB_METAL, .base = l->metal, .scale = 1}, w->ox + (x + 8) * w->k, w->oy - (56 + i * 10) * w->k, w->ox + (x + 30) * w->k, w->oy - (54 + i * 10) * w->k, 16 * w->k, 3);
-            pen_bar(p, l->upper, w->ox + (x + 12) * w->k, w->oy - (56 + i * 10) * w->k, w->ox + (x + 27) * w->k, w->oy - (54 + i * 10) * w->k, 9 * w->k, 3);
+    struct material brass = material_plain(FAB_METAL, l->metal);
+    for (int i = 1; i >= 0; i--) {
+        double x = i ? -38 : 50, top = i ? 86 : 66, reach = i ? 96 : 88;
+        strap(p, l, w, x, -18, top, reach, mule ? 42 : 30);
+        if (mule) {
+            pen_bar(p, &brass, w->ox + (x + 8) * w->k, w->oy - 64 * w->k, w->ox + (x + 34) * w->k, w->oy - 80 * w->k, 22 * w->k, 3);
+            pen_bar(p, l->upper, w->ox + (x + 13) * w->k, w->oy - 67 * w->k, w->ox + (x + 29) * w->k, w->oy - 77 * w->k, 13 * w->k, 3);
         }
     }
     if (l->kind == SHOE_SANDAL) {
-        struct outline back = AT(w, C(-160, -16), K(-156, -70), C(-134, -112), C(-120, -106), K(-130, -66), C(-124, -14)),
-                       strap = AT(w, C(-136, -106), K(-84, -100), C(-14, -112), C(-10, -98), K(-80, -86), C(-132, -92));
-        piece(p, l->upper, &back, 6, 6, .3);
-        piece(p, l->upper, &strap, 5, 5, .35);
+        struct material far = material_plain(l->upper->fabric, rgb_scale(l->upper->base, .62));
+        struct outline back = AT(w, C(-156, -18), K(-160, -64), C(-142, -112)), round = AT(w, C(-140, -108), K(-90, -124), C(-28, -104)),
+                       ankle = AT(w, C(-146, -104), K(-92, -90), K(-44, -96), C(-22, -110));
+        pen_strip(p, l->upper, &back, 22 * w->k, 5);
+        pen_strip(p, &far, &round, 12 * w->k, 3);
+        pen_strip(p, l->upper, &ankle, 15 * w->k, 5);
         pen_stud(p, w->ox - 90 * w->k, w->oy - 94 * w->k, 6 * w->k, l->metal);
     }
 }

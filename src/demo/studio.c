@@ -177,7 +177,7 @@ static void wood_ground(struct pen *p)
 static void wall_ground(struct pen *p)
 {
     static const unsigned tones[] = {0xe4ddd2, 0xcfd6d4, 0xd9c9b8, 0xb9c2c9};
-    struct material m = material_plain(FAB_SUEDE, rgb_hex(tones[rng_below(&p->rng, 4)]));
+    struct material m = material_plain(FAB_JERSEY, rgb_hex(tones[rng_below(&p->rng, 4)]));
     struct outline o = everything();
     struct part t;
     part_begin(&t, p, &m, &o);

@@ -17,25 +17,24 @@ static void piece(struct pen *p, const struct material *m, const struct outline 
 static void belt(struct pen *p, const struct thing_look *l)
 {
     struct material m = metal(l->metal);
-    /* The strap lies in a loose coil: the far turn first. */
-    struct outline back = OUTLINE(C(-196, 430), K(-210, 360), K(-120, 316), K(0, 304), K(120, 316), K(212, 362), C(196, 440));
+    /* The strap stands in a loop: its far side first, seen from within. */
     struct part t;
-    struct outline o = OUTLINE(C(-214, 430), K(-226, 346), K(-124, 290), K(0, 276), K(124, 290), K(228, 348), C(214, 440), K(170, 380), K(110, 344), K(0, 332), K(-110, 344), K(-170, 380));
-    part_begin(&t, p, l->main, &o);
+    struct outline far = OUTLINE(C(-226, 410), K(-196, 350), K(-110, 312), K(0, 300), K(110, 312), K(196, 350), C(226, 410), C(222, 452), K(190, 412), K(110, 380), K(0, 370), K(-110, 380), K(-190, 412), C(-222, 452));
+    struct material inner = material_plain(FAB_SUEDE, rgb_mix(l->main->base, rgb_hex(0x9a7a5c), .45));
+    part_begin(&t, p, &inner, &far);
     t.puff = 4;
     t.edge = 5;
-    t.shade = .9;
-    part_stitch(&t, &back, rgb_scale(l->main->base, .7), 1);
+    t.shade = .8;
     part_end(&t);
-    struct outline front = OUTLINE(C(-226, 400), K(-222, 470), K(-130, 510), K(0, 522), K(130, 510), K(222, 470), C(228, 400), C(226, 460), K(214, 536), K(120, 576), K(0, 588), K(-120, 576), K(-214, 536), C(-228, 460));
+    struct outline front = OUTLINE(C(-228, 404), K(-214, 462), K(-130, 508), K(0, 522), K(130, 508), K(214, 462), C(228, 404), K(232, 440), C(226, 478), K(206, 532), K(120, 574), K(0, 588), K(-120, 574), K(-206, 532), C(-226, 478), K(-232, 440));
     part_begin(&t, p, l->main, &front);
-    t.puff = 5;
-    t.edge = 5;
-    struct outline s1 = OUTLINE(C(-222, 424), K(-200, 486), K(-120, 518), K(0, 530), K(120, 518), K(200, 486), C(222, 424)), s2 = OUTLINE(C(-222, 456), K(-206, 530), K(-118, 567), K(0, 579), K(118, 567), K(206, 530), C(222, 456));
+    t.puff = 6;
+    t.edge = 6;
+    struct outline s1 = OUTLINE(C(-222, 424), K(-205, 472), K(-124, 516), K(0, 530), K(124, 516), K(205, 472), C(222, 424)), s2 = OUTLINE(C(-221, 468), K(-200, 524), K(-118, 566), K(0, 580), K(118, 566), K(200, 524), C(221, 468));
     part_stitch(&t, &s1, rgb_scale(l->main->base, .65), 1);
     part_stitch(&t, &s2, rgb_scale(l->main->base, .65), 1);
     for (int i = 0; i < 5; i++) {
-        struct outline h = outline_ellipse(70 + i * 26, 550 - i * 3.4, 3.6, 3.6);
+        struct outline h = outline_ellipse(70 + i * 26, 550 - i * 4.6, 3.6, 3.6);
         part_emboss(&t, &h, -1);
         pen_trace(p, t.ink, &h, true);
         cairo_set_source_rgba(t.ink, 0, 0, 0, .75);
@@ -56,12 +55,18 @@ static void tie(struct pen *p, const struct thing_look *l)
     t.shade = .8;
     t.puff = 3;
     part_end(&t);
-    for (int side = 0; side < 2; side++) { /* the band that goes round the neck */
+    /* The band that goes round the neck: behind, then its two front ends. */
+    struct outline behind = OUTLINE(C(-92, 84), K(-60, 58), K(0, 46), K(60, 58), C(92, 84), C(80, 96), K(52, 78), K(0, 68), K(-52, 78), C(-80, 96));
+    part_begin(&t, p, l->second, &behind);
+    t.shade = .7;
+    t.puff = 3;
+    part_end(&t);
+    for (int side = 0; side < 2; side++) {
         p->mirror = side == 1;
-        struct outline n = OUTLINE(C(6, 150), K(38, 112), C(86, 76), C(102, 100), K(54, 138), C(14, 178));
+        struct outline n = OUTLINE(C(6, 150), K(34, 122), K(62, 92), C(76, 66), K(96, 72), C(96, 94), K(76, 128), C(18, 178));
         part_begin(&t, p, l->main, &n);
-        t.puff = 4;
-        t.edge = 5;
+        t.puff = 5;
+        t.edge = 6;
         t.grain_angle = side ? .7 : -.7;
         part_end(&t);
     }
@@ -160,7 +165,7 @@ static void shawl(struct pen *p, const struct thing_look *l) /* a square, folded
     t.puff = 6;
     t.grain_angle = -.08;
     for (int i = 0; i < 6; i++)
-        part_fold(&t, rng_range(&p->rng, -180, -40), rng_range(&p->rng, 260, 560), rng_range(&p->rng, 20, 180), rng_range(&p->rng, 260, 560), 24, 34, i & 1 ? -.35 : .4);
+        part_fold(&t, -190 + i * 12, 290 + i * 46, 180 - i * 10, 300 + i * 40, 16, 30, i & 1 ? -.16 : .2);
     struct outline border = OUTLINE(C(-186, 264), K(-8, 250), C(172, 276), K(182, 420), C(163, 556), K(0, 572), C(-172, 547), K(-192, 400), C(-186, 264));
     part_line(&t, &border, l->second->base, 9, .95);
     part_end(&t);
@@ -514,17 +519,17 @@ static void gloves(struct pen *p, const struct thing_look *l)
     struct part t;
     for (int side = 0; side < 2; side++) {
         p->mirror = side == 1;
-        struct outline o = OUTLINE(C(40, 640), K(44, 520), K(30, 440), K(-4, 400), K(-22, 356), K(-6, 342), K(32, 376), K(48, 392), K(52, 300), K(62, 212), K(76, 208), K(86, 290), K(92, 352), K(98, 270),
-                                   K(108, 184), K(124, 184), K(130, 270), K(132, 354), K(142, 280), K(154, 208), K(168, 212), K(168, 300), K(166, 372), K(180, 320), K(194, 262), K(208, 268), K(202, 350), K(192, 450), K(170, 540), C(166, 640));
+        struct outline o = OUTLINE(C(60, 640), K(62, 540), K(50, 470), K(22, 428), K(8, 380), K(22, 362), K(46, 384), K(66, 408), K(66, 330), K(68, 246), K(82, 228), K(97, 244), K(101, 330), C(104, 366), K(105, 300),
+                                   K(110, 216), K(126, 198), K(141, 216), K(143, 300), C(145, 366), K(150, 300), K(157, 232), K(172, 218), K(186, 236), K(184, 310), C(182, 380), K(194, 326), K(206, 282), K(221, 274), K(230, 294), K(222, 370), K(208, 460), K(192, 550), C(190, 640));
         part_begin(&t, p, l->main, &o);
         t.puff = 11;
         t.edge = 10;
         for (int i = 0; i < 3; i++) {
-            struct outline s = OUTLINE(C(88 + i * 38, 366), K(92 + i * 32, 420), C(94 + i * 26, 458));
+            struct outline s = OUTLINE(C(104 + i * 38, 366), K(106 + i * 33, 420), C(108 + i * 28, 464));
             part_seam(&t, &s, .9);
         }
         part_end(&t);
-        struct outline cuff = OUTLINE(C(36, 588), C(170, 588), C(172, 646), C(34, 646));
+        struct outline cuff = OUTLINE(C(57, 588), C(195, 588), C(196, 646), C(56, 646));
         piece(p, l->second, &cuff, 6, 6);
     }
     p->mirror = false;

@@ -442,12 +442,9 @@ static void rib_ring(struct pen *p, const struct top_look *l, bool back, double 
     struct outline line = {.n = 0};
     if (back) {
         double b = l->top + back_drop(l);
-        line = OUTLINE(C(-l->neck_w - 1, l->top + 1), K(-l->neck_w * .5, b - width * .35), K(0, b - 1), K(l->neck_w * .5, b - width * .35),
-                       C(l->neck_w + 1, l->top + 1));
+        line = OUTLINE(C(-l->neck_w, l->top + 3), K(-l->neck_w * .5, b - 3), K(0, b), K(l->neck_w * .5, b - 3), C(l->neck_w, l->top + 3));
     } else {
         line = neck_line(l);
-        line.k[0].y -= 3;
-        line.k[line.n - 1].y -= 3;
     }
     pen_strip(p, l->trim, &line, width, 4);
 }
@@ -507,7 +504,7 @@ static void lapels(struct pen *p, const struct top_look *l)
     double w = l->neck_w, t = l->top, y = t + l->neck_drop, peak = l->neck == NECK_PEAK ? -24 : 0;
     double spread = l->neck == NECK_BIKER ? 16 : 0;
     struct part a;
-    struct outline back = OUTLINE(C(-w - 3, t - 6), K(0, t - 18), C(w + 3, t - 6), K(w * .6, t + 10), K(0, t + 15), K(-w * .6, t + 10));
+    struct outline back = OUTLINE(C(-w - 5, t - 8), K(0, t - 19), C(w + 5, t - 8), C(w + 2, t + 14), K(w * .6, t + 12), K(0, t + 16), K(-w * .6, t + 12), C(-w - 2, t + 14));
     part_begin(&a, p, l->trim, &back);
     a.puff = 4;
     a.shade = .93;
@@ -548,14 +545,14 @@ static void hood(struct pen *p, const struct top_look *l, bool front)
     double w = l->neck_w, t = l->top;
     struct part a;
     if (!front) {
-        struct outline o = OUTLINE(C(-w - 26, t + 20), K(-w - 24, t - 46), K(-w * .7, t - 104), K(0, t - 122), K(w * .7, t - 104), K(w + 24, t - 46), C(w + 26, t + 20));
+        struct outline o = OUTLINE(C(-w - 26, t + 20), K(-w - 36, t - 40), K(-w - 6, t - 96), K(0, t - 116), K(w + 6, t - 96), K(w + 36, t - 40), C(w + 26, t + 20));
         part_begin(&a, p, l->cloth, &o);
         a.puff = 12;
         a.edge = 10;
         part_fold(&a, -w, t - 70, w * .2, t - 108, 6, 16, .4);
         part_fold(&a, w, t - 60, w * .2, t - 104, -6, 14, .3);
         part_end(&a);
-        struct outline in = OUTLINE(C(-w, t + 24), K(-w - 3, t - 40), K(-w * .5, t - 88), K(0, t - 96), K(w * .5, t - 88), K(w + 3, t - 40), C(w, t + 24));
+        struct outline in = OUTLINE(C(-w, t + 24), K(-w - 12, t - 36), K(-w * .74, t - 76), K(0, t - 88), K(w * .74, t - 76), K(w + 12, t - 36), C(w, t + 24));
         part_begin(&a, p, l->lining, &in);
         a.shade = .62;
         a.puff = -6;
@@ -584,8 +581,12 @@ static void hood(struct pen *p, const struct top_look *l, bool front)
 static void straps(struct pen *p, const struct top_look *l)
 {
     for (int side = -1; side <= 1; side += 2) {
-        struct outline line = OUTLINE(C(side * (l->neck_w + 2), l->top + 10), K(side * (l->neck_w - 2), l->top - 34), C(side * (l->neck_w - 14), l->top - 70));
-        pen_strip(p, l->trim, &line, 9, 2.5);
+        double w = l->neck_w, t = l->top, b = t + back_drop(l);
+        struct outline behind = OUTLINE(C(side * (w - 30), b + 6), K(side * (w - 24), t - 26), C(side * (w - 8), t - 66));
+        struct outline line = OUTLINE(C(side * (w + 1), t + 12), K(side * (w + 1), t - 30), C(side * (w - 7), t - 68));
+        struct material m = material_plain(l->trim->fabric, rgb_scale(l->trim->base, .8));
+        pen_strip(p, &m, &behind, 7, 2);
+        pen_strip(p, l->trim, &line, 8, 2.5);
     }
 }
 
@@ -605,8 +606,8 @@ static void draw_neck_front(struct pen *p, const struct top_look *l)
     case NECK_POLO: shirt_collar(p, l, false); break;
     case NECK_SHIRT: shirt_collar(p, l, true); break;
     case NECK_MAO: rib_ring(p, l, true, 22); rib_ring(p, l, false, 20); break;
-    case NECK_TURTLE: turtle(p, l, 62, true); break;
-    case NECK_FUNNEL: turtle(p, l, 44, false); break;
+    case NECK_TURTLE: turtle(p, l, 46, true); break;
+    case NECK_FUNNEL: turtle(p, l, 38, false); break;
     case NECK_HOOD: hood(p, l, true); break;
     default: lapels(p, l); break;
     }

@@ -215,12 +215,24 @@ static bool to_srgb(VipsImage **im, bool keep_alpha)
     return true;
 }
 
-/* Reduced so that the longest side is longest_px. */
-static bool reduce(VipsImage **im, int longest_px)
+/* The size of a picture reduced to longest_px, the shorter side rounded half up. */
+static void target(int w, int h, int longest_px, int *out_w, int *out_h)
+{
+    int64_t longest = w > h ? w : h, shorter = w > h ? h : w, small;
+    *out_w = w;
+    *out_h = h;
+    if (longest_px <= 0 || longest <= longest_px) return;
+    small = (2 * shorter * longest_px + longest) / (2 * longest);
+    if (small < 1) small = 1;
+    *out_w = w >= h ? longest_px : (int)small;
+    *out_h = w >= h ? (int)small : longest_px;
+}
+
+static bool reduce(VipsImage **im, int width, int height)
 {
     VipsImage *next = NULL;
-    int w = (*im)->Xsize, h = (*im)->Ysize, longest = w > h ? w : h;
-    if (longest_px <= 0 || longest <= longest_px) return true;
+    int w = (*im)->Xsize, h = (*im)->Ysize;
+    if (w == width && h == height) return true;
     if (vips_image_hasalpha(*im)) { /* before averaging: hidden pixels must not bleed in */
         if (!to_srgb(im, true)) return false;
         VipsArrayDouble *white = vips_array_double_newv(1, 255.0);
@@ -228,10 +240,8 @@ static bool reduce(VipsImage **im, int longest_px)
         vips_area_unref(VIPS_AREA(white));
         if (!fine) return false;
     }
-    int64_t shorter = (2 * (int64_t)(w < h ? w : h) * longest_px + longest) / (2 * (int64_t)longest);
-    double to_short = (double)(shorter < 1 ? 1 : shorter) / (w < h ? w : h), to_long = (double)longest_px / longest;
-    return step(im, vips_resize(*im, &next, w >= h ? to_long : to_short, "vscale", w >= h ? to_short : to_long,
-                                "kernel", VIPS_KERNEL_LINEAR, NULL), &next);
+    return step(im, vips_resize(*im, &next, (double)width / w, "vscale", (double)height / h, "kernel",
+                                VIPS_KERNEL_LINEAR, NULL), &next);
 }
 
 /* Copies decoded pixels upright into `out`. EXIF orientation: 5 to 8 swap the axes. */
@@ -273,8 +283,9 @@ enum rc image_decode(struct str bytes, const struct image_limits *limits, struct
     if (!info) info = &local;
     enum rc rc = open_checked(bytes, limits, &im, info, err);
     if (rc) return rc;
-    int turn = orientation(im, info->format), longest = im->Xsize > im->Ysize ? im->Xsize : im->Ysize;
+    int turn = orientation(im, info->format), longest = im->Xsize > im->Ysize ? im->Xsize : im->Ysize, w, h;
     double by = 1;
+    target(im->Xsize, im->Ysize, want, &w, &h);
     if (want > 0 && info->format == IMAGE_JPEG)
         while (by < 8 && longest / (by * 2) >= want)
             by *= 2;
@@ -283,7 +294,7 @@ enum rc image_decode(struct str bytes, const struct image_limits *limits, struct
         g_object_unref(im);
         im = load(bytes, info->format, by);
     }
-    if (im && reduce(&im, want) && to_srgb(&im, true)) rc = to_memory(im, turn, out, err);
+    if (im && reduce(&im, w, h) && to_srgb(&im, true)) rc = to_memory(im, turn, out, err);
     else rc = damaged(err);
     if (im) g_object_unref(im);
     return rc;
@@ -320,6 +331,29 @@ enum rc image_crop(const struct image *im, int x, int y, int w, int h, struct im
     return rc;
 }
 
+/*
+ * libvips writes an EXIF chunk into WebP even when told to strip, and a picture leaves us without one. The
+ * container (RIFF: name, size, padded data for each chunk) is made anew with the pixels' chunk alone.
+ */
+static void webp_pixels_only(const uint8_t *p, size_t n, struct buf *out)
+{
+    for (size_t at = 12; at + 8 <= n;) {
+        uint32_t size = p[at + 4] | (uint32_t)p[at + 5] << 8 | (uint32_t)p[at + 6] << 16 | (uint32_t)p[at + 7] << 24;
+        size_t whole = 8 + (size_t)size + (size & 1);
+        if (whole > n - at) break;
+        if (memcmp(p + at, "VP8 ", 4) == 0 || memcmp(p + at, "VP8L", 4) == 0) {
+            uint32_t all = (uint32_t)whole + 4;
+            const uint8_t length[4] = {(uint8_t)all, (uint8_t)(all >> 8), (uint8_t)(all >> 16), (uint8_t)(all >> 24)};
+            buf_addz(out, "RIFF");
+            buf_add_bytes(out, length, 4);
+            buf_addz(out, "WEBP");
+            buf_add_bytes(out, p + at, whole);
+            return;
+        }
+        at += whole;
+    }
+}
+
 enum rc image_encode(const struct image *im, enum image_format format, int quality, struct buf *out,
                      struct err *err)
 {
@@ -345,7 +379,10 @@ enum rc image_encode(const struct image *im, enum image_format format, int quali
         vips_error_clear();
         return rc;
     }
-    buf_add_bytes(out, p, n);
+    size_t before = out->n;
+    if (format == IMAGE_WEBP) webp_pixels_only(p, n, out);
+    else buf_add_bytes(out, p, n);
     g_free(p);
+    if (out->n == before && !out->failed) return err_set(err, RC_INTERNAL, "a picture was written without pixels");
     return buf_check(out, "a picture", err);
 }

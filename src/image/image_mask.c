@@ -291,7 +291,8 @@ static void guess(struct work *k)
 {
     for (int y = 0; y < k->h; y++)
         for (int x = 0; x < k->w; x++) {
-            float u = unit(x, k->w) / .75f, v = unit(y, k->h) / .8f;
+            float u = (2 * ((float)x + .5f) / (float)k->w - 1) / .75f;
+            float v = (2 * ((float)y + .5f) / (float)k->h - 1) / .8f;
             k->fore[y * k->w + x] = u * u + v * v < 1;
         }
 }

@@ -103,7 +103,7 @@ static bool currency_at(const struct reader *r, size_t at)
 /* A number at token i in cents, with its currency if one stands behind or before it. *end: behind it. */
 static bool amount_at(struct reader *r, size_t i, int64_t *cents, bool *currency, size_t *end)
 {
-    static const char *const names[] = {"euro", "euros", "eur", "eu", "e", "dollars", "pounds", "balles", NULL};
+    static const char *const names[] = {"euro", "euros", "eur", "dollars", "pounds", "balles", NULL};
     int64_t whole, part = 0;
     if (i >= r->n || !r->t[i].number || !str_to_i64(r->t[i].word, &whole) || whole > 1000000) return false;
     size_t last = i;
@@ -139,6 +139,7 @@ static void take_prices(struct reader *r)
                                         "inferieur", "upto", "within", "less", "cheaper", NULL};
     static const char *const above[] = {"plus", "over", "above", "min", "minimum", "mini", "dessus", "partir",
                                         "superieur", "more", NULL};
+    static const char *const clearly[] = {"moins", "under", "below", NULL}; /* "Air Max 90" is a shoe */
     static const char *const between[] = {"entre", "between", "from", "de", NULL};
     static const char *const link[] = {"de", "a", "than", "du", "to", "et", "and", "que", NULL};
     struct lang_query *q = r->q;
@@ -163,7 +164,7 @@ static void take_prices(struct reader *r)
             q->price_max_cents = b;
             use(r, word > 0 && is_one_of(lead, between) ? word - 1 : i, end2);
             i = end2 - 1;
-        } else if (is_one_of(lead, below) && (currency || a >= 1000)) {
+        } else if (is_one_of(lead, below) && (currency || (is_one_of(lead, clearly) && a >= 1000))) {
             q->price_max_cents = a;
             bool a_before = word > 1 && (str_eqz(r->t[word - 2].word, "a") || str_eqz(r->t[word - 2].word, "en"));
             use(r, word - 1 - a_before, end);

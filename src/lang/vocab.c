@@ -53,11 +53,21 @@ uint64_t lex_letters(struct str word)
     return set;
 }
 
+/* Words that a phrase may lose and still be itself: "lunettes (de) soleil". Others change it: "slip on". */
+static bool is_link(struct str word)
+{
+    static const char *const links[] = {"a", "au", "aux", "d", "de", "des", "du", "en", "et", "for", "la", "le",
+                                        "les", "of", "pour", "the", "to", "un", "une", "with", "avec", NULL};
+    for (const char *const *l = links; *l; l++)
+        if (str_eqz(word, *l)) return true;
+    return false;
+}
+
 size_t lex_key(int level, const struct str *words, size_t n, bool content_only, char out[static LEX_KEY_BYTES])
 {
     size_t at = 0;
     for (size_t i = 0; i < n; i++) {
-        if (content_only && lang_is_stopword(words[i])) continue;
+        if (content_only && is_link(words[i])) continue;
         char key[LANG_WORD_BYTES];
         size_t len = lang_key(level, words[i], key);
         if (at + len >= LEX_KEY_BYTES) return 0;

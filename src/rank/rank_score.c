@@ -7,14 +7,15 @@
 #include <string.h>
 
 static const float field_weight[RANK_FIELDS] = {
-    [RANK_CATEGORY] = 4, [RANK_COLOUR] = 2, [RANK_GENDER] = 1.2f, [RANK_AGE_GROUP] = .5f, [RANK_SEASON] = .2f,
+    [RANK_CATEGORY] = 4, [RANK_COLOUR] = 2, [RANK_GENDER] = 1.5f, [RANK_AGE_GROUP] = .5f, [RANK_SEASON] = .2f,
     [RANK_STYLE] = .3f,
 };
 #define W_EXACT 100.f
 #define W_WORDS 2.2f
+#define W_EXPLAINED .04f /* its meaning counts already */
 #define W_ALL_WORDS 1.5f
 #define W_BRAND 1.5f
-#define W_ARTICLE .9f
+#define W_ARTICLE .8f
 #define W_CONCEPT .7f
 #define W_FULL_TEXT .8f
 #define W_AGAINST -3.5f
@@ -269,8 +270,6 @@ static enum rc add_words(struct rank_work *w, uint8_t *held, uint8_t *marks, str
         }
         weight[i] = most ? logf((float)(w->s->n + 1) / (float)most) + .1f : 0;
         in_titles += most > 0;
-        if (t->explained) weight[i] *= .12f; /* its meaning counts already */
-        else if (t->filler) weight[i] *= .3f;
         if (most && !t->explained && !t->filler) sum += weight[i];
     }
     if (sum < 2) sum = 2; /* a few common words alone do not decide */
@@ -285,7 +284,7 @@ static enum rc add_words(struct rank_work *w, uint8_t *held, uint8_t *marks, str
                 if (marks[rows[j]]) continue;
                 marks[rows[j]] = 1;
                 held[rows[j]]++;
-                w->score[rows[j]] += W_WORDS * weight[i] / sum;
+                w->score[rows[j]] += t->explained || t->filler ? W_EXPLAINED * weight[i] : W_WORDS * weight[i] / sum;
             }
         }
     }

@@ -7,12 +7,12 @@
  *   exact title     100    the query is the product's title, word for word
  *   category          4    of the words (lang/understand.h), or the photo's distribution x nearness
  *   colour            2    likewise; nearby colours less
- *   gender          1.2    likewise; unknown of a product counts .5
+ *   gender          1.5    likewise; unknown of a product counts .5
  *   words           2.2    share of the words that nothing else explains which the title holds, rare ones
- *                          counting more (inverse document frequency)
+ *                          counting more (inverse document frequency); .04 of that for explained ones
  *   all words       1.5    the title holds every word of the query, times how much of the title that is
  *   brand           1.5    said in the query
- *   article          .9    the kind of article said ("polo"), in the title
+ *   article          .8    the kind of article said ("polo"), in the title
  *   pattern, material .7   said, as attribute or in the title
  *   age group, style, season  .5, .3, .2
  *   picture           2    cosine of the pictures

@@ -112,6 +112,7 @@ def product_views(pictures, masks, photos, side, cut_share):
 
 
 def photo_views(pictures, side, hard=True):
+    """Photos as other people would have taken them; not hard: moved and lit a little."""
     n = len(pictures)
     m = warp_matrix(n, (0.55, 1.12), 14, 0.22, 0.13, 0.9, 0.07) if hard else \
         warp_matrix(n, (0.8, 1.1), 6, 0.08, 0.05, 0.6, 0.02)

@@ -115,6 +115,9 @@ class Captioner:
         if not want:
             want["category"] = allow("category", [category])
         text = (self.french if french else self.english)(entry, chosen, category)
+        if chosen["colour"] and r.random() < 0.03:  # both languages in one search
+            text = (self.english if french else self.french)(entry, {**chosen, "colour": None}, category)
+            text += " " + (chosen["colour"][1][0] if french else r.choice(chosen["colour"][2]))
         return self.spoil(text), want
 
     def french(self, entry, chosen, category):

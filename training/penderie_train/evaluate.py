@@ -10,12 +10,14 @@ from pathlib import Path
 
 import numpy as np
 import torch
+from PIL import Image
 
-from . import labels
+from . import drawn, labels
 from .calibrate import exact
 from .negatives import negatives
 from .package import Package
 from .progress import Progress
+from .resize import fit
 from .settings import DATA, EVAL, SIDE
 
 
@@ -180,6 +182,18 @@ class Evaluation:
             self.figure(f"text_colour_category_{lang}_p10", [np.mean([self.category[p] in accepts(r) and self.products[p]["baseColour"] == c for p in ids])
                                                               for (r, c), ids in zip(pairs, near)])
 
+    def drawings(self, folder):
+        """Drawn products of another seed than those of training."""
+        rows = drawn.rows(folder)
+        pixels = np.stack([fit(Image.open(folder / r["path"]), SIDE) for r in rows])
+        found = [self.model.pictures(pixels[i:i + 64]) for i in range(0, len(pixels), 64)]
+        found = {k: np.concatenate([f[k] for f in found]) for k in found[0]}
+        for field in ("category", "colour", "gender"):
+            guess, _ = self.best(found, field)
+            self.figure(f"drawn_{field}_accuracy", guess == np.array([r[field] for r in rows]))
+        limit = next(h["sure_threshold"] for h in self.model.manifest["heads"] if h["field"] == "garment")
+        self.figure("drawn_garment_wrongly_refused", found["garment"][:, 1] < limit)
+
     def refusals(self):
         """300 pictures without a garment, drawn with a seed of their own; their rooms are corners of validation photos."""
         torch.manual_seed(2024)
@@ -198,6 +212,7 @@ def main():
     ap.add_argument("package", type=Path)
     ap.add_argument("--json", type=Path)
     ap.add_argument("--write-manifest", action="store_true", help="put the figures into the package's manifest")
+    ap.add_argument("--drawn", type=Path, help="a folder drawn by penderie demo with a seed that was not trained on")
     ap.add_argument("--quick", type=int, default=1, metavar="N", help="only every Nth product: a look, not comparable figures")
     o = ap.parse_args()
     e = Evaluation(o.package, o.quick)
@@ -210,6 +225,8 @@ def main():
     e.words(Path(__file__).parent.parent / "words-own.csv", "text_words_own_p10")
     e.phrases()
     e.refusals()
+    if o.drawn:
+        e.drawings(o.drawn)
     if o.json:
         o.json.write_text(json.dumps({"figures": e.figures, "classes": e.classes}, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
     if o.write_manifest:

@@ -8,7 +8,7 @@ import numpy as np
 import torch
 from tokenizers import Tokenizer
 
-from . import losses
+from . import drawn, losses
 from .captions import noisy_title, wanted, Captioner
 from .losses import Targets
 from .model import ImageTower, TextTower, imagenet_backbone
@@ -39,21 +39,30 @@ class Store:
     """Stored features with what is known about them; `views` of one picture stand in for one another."""
 
     def __init__(self, pictures):
-        read = lambda name: [np.load(f) for f in sorted((WORK / "features").glob(name + "*.npy"))]
-        self.products, self.photos, self.negatives = read("products"), read("photos"), np.concatenate(read("negatives"))
+        folder = WORK / "features"
+        exact_first = lambda name: [np.load(f) for f in [folder / f"{name}.npy", *sorted(folder.glob(f"{name}-view*.npy"))]]
+        self.products, self.photos, self.negatives = exact_first("products"), exact_first("photos"), np.load(folder / "negatives.npy")
         self.pictures = pictures
+        self.drawn_rows = drawn.training_rows()
+        if self.drawn_rows:
+            self.drawn, self.drawn_targets = exact_first("drawn"), Targets.of(drawn.known(self.drawn_rows))
 
-    def sample(self, o, titles, generator):
-        """Products of the titles first, then others, photos, pictures of nothing -> features, targets."""
+    def sample(self, o, titles, drawn_titles, generator):
+        """Products of the titles first, then others, photos, drawings, pictures of nothing -> features, targets."""
         others = generator.choice(len(self.products[0]), o.candidates - len(titles))
         p = np.concatenate([titles, others])
         q = generator.choice(len(self.photos[0]), o.photos, p=self.pictures.photo_weight)
         n = generator.choice(len(self.negatives), 200)
         exact = generator.random(len(p)) < 0.7
-        features = np.concatenate([np.where(exact[:, None], self.products[0][p], self.view(self.products[1:], p, generator)),
-                                   self.view(self.photos, q, generator), self.negatives[n]])
-        targets = Targets.join([self.pictures.product_targets[p], self.pictures.photo_targets[q], Targets.empty(len(n))])
-        return torch.from_numpy(features).float(), targets
+        other = self.view(self.products[1:] or self.products, p, generator)
+        features = [np.where(exact[:, None], self.products[0][p], other), self.view(self.photos, q, generator)]
+        targets = [self.pictures.product_targets[p], self.pictures.photo_targets[q]]
+        if self.drawn_rows:
+            d = np.concatenate([drawn_titles, generator.choice(len(self.drawn_rows), 2 * len(drawn_titles))])
+            features.append(self.view(self.drawn, d, generator))
+            targets.append(self.drawn_targets[d])
+        features.append(self.negatives[n])
+        return torch.from_numpy(np.concatenate(features)).float(), Targets.join([*targets, Targets.empty(len(n))])
 
     @staticmethod
     def view(views, index, generator):
@@ -114,14 +123,20 @@ class Trainer:
         return self.step / self.o.steps if self.o.steps else self.elapsed / (60 * self.o.minutes)
 
     def texts(self):
-        """-> texts, title numbers (-9: a caption), wanted values, the products of the titles."""
+        """Titles first, a tenth of them of drawings, then captions -> texts, title numbers (-9: a caption), wanted values, the
+        products and the drawings of the titles."""
         r, count = self.captioner.random, self.o.texts // 2
-        titles = self.generator.choice(len(self.pictures.rows), count, replace=False)
+        some = count // 10 if self.store.drawn_rows else 0
+        titles = self.generator.choice(len(self.pictures.rows), count - some, replace=False)
+        drawings = self.generator.choice(max(1, len(self.store.drawn_rows)), some)
         captions = [self.captioner.caption() for _ in range(self.o.texts - count)]
-        texts = [noisy_title(self.pictures.rows[i]["name"], r) for i in titles] + [c[0] for c in captions]
-        number = torch.cat([self.pictures.product_targets.title[titles], torch.full((len(captions),), -9)])
+        named = [self.pictures.rows[i]["name"] for i in titles] + [self.store.drawn_rows[i]["title"] for i in drawings]
+        texts = [noisy_title(t, r) for t in named] + [c[0] for c in captions]
+        numbers = [self.pictures.product_targets.title[titles], torch.full((len(captions),), -9)]
+        if some:
+            numbers.insert(1, self.store.drawn_targets.title[drawings])
         want = torch.from_numpy(wanted([{}] * count + [c[1] for c in captions])).float()
-        return texts, number, want, titles
+        return texts, torch.cat(numbers), want, titles, drawings
 
     def text_loss(self, text, number, want, pictures, targets, scale):
         titles = self.o.texts // 2
@@ -129,7 +144,7 @@ class Trainer:
         unknown = torch.cat([losses.title_match(number[:titles], targets)[1], losses.caption_match(want[titles:], targets)[1]])
         right, unknown = right.to(self.device), unknown.to(self.device)
         scores = scale * text @ pictures.T
-        asked = slice(0, titles)  # pictures that look for their own title among all texts
+        asked = slice(0, titles)  # products that look for their own title among all texts
         back = losses.several_right(scores[:, asked].T, right[:, asked].T, unknown[:, asked].T)
         return losses.several_right(scores[:titles], right[:titles], unknown[:titles]) \
             + losses.several_right(scores[titles:], right[titles:], unknown[titles:]) + 0.5 * back
@@ -138,8 +153,8 @@ class Trainer:
         o, done = self.o, self.progress()
         for g in self.optimizer.param_groups:
             g["lr"] = g["base"] * min(1, (self.step + 1) / 50) * (0.5 + 0.5 * math.cos(math.pi * min(1, done))) + 1e-6
-        texts, number, want, titles = self.texts()
-        features, targets = self.store.sample(o, titles, self.generator)
+        texts, number, want, titles, drawings = self.texts()
+        features, targets = self.store.sample(o, titles, drawings, self.generator)
         pictures, logits = self.heads(torch.nn.functional.dropout(features.to(self.device), 0.1))
         ids, mask = encode(self.tokenizer, texts)
         text = self.text(ids.to(self.device), mask.to(self.device))

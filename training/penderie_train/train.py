@@ -145,7 +145,7 @@ class Trainer:
         self.file = WORK / "joint.pt"
         if self.file.exists():
             self.resume()
-        self.forward = torch.compile(self.image) if o.compile else self.image
+        self.forward = torch.compile(self.image, dynamic=False) if o.compile else self.image
 
     def make_tokenizer(self):
         """Kept in a file: its training breaks ties at random, so a second one would number the words otherwise."""

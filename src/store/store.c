@@ -67,6 +67,7 @@ enum rc store_begin(struct store *s, enum store_mode mode, struct store_tx **out
     tx->mode = mode;
     tx->owner = pthread_self();
     tx->open_rows = 0;
+    tx->fts = NULL;
     tx->failed = RC_OK;
     return RC_OK;
 }
@@ -75,10 +76,13 @@ enum rc store_commit(struct store_tx *tx, struct err *err)
 {
     check_owner(tx);
     ASSERT(tx->open_rows == 0);
-    if (!tx->failed) return tx->store->ops->commit(tx, err);
     enum rc failed = tx->failed;
+    if (failed) (void)err_set(err, failed, "nothing was kept: a statement of this transaction had failed");
+    else failed = fts_pending_flush(tx, err);
+    fts_pending_drop(tx);
+    if (!failed) return tx->store->ops->commit(tx, err);
     tx->store->ops->rollback(tx);
-    return err_set(err, failed, "nothing was kept: a statement of this transaction had failed");
+    return failed;
 }
 
 void store_rollback(struct store_tx *tx)
@@ -86,6 +90,7 @@ void store_rollback(struct store_tx *tx)
     if (!tx) return;
     check_owner(tx);
     ASSERT(tx->open_rows == 0);
+    fts_pending_drop(tx);
     tx->store->ops->rollback(tx);
 }
 

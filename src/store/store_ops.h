@@ -1,6 +1,6 @@
 /*
- * What a database implements. store.c and fts.c check the arguments and the state of transactions, keep
- * the migrations, and call the backend that the URL's scheme names. A backend is a file or two with one
+ * What a database implements. store.c checks the arguments and the state of transactions, keeps the
+ * migrations, and calls the backend that the URL's scheme names. A backend is a file or two with one
  * struct store_ops; its own structs start with struct store, struct store_tx and struct store_rows.
  *
  * What store.c has settled before it calls: the thread owns the transaction, no rows are open at its end,
@@ -28,6 +28,7 @@ struct store_tx {
     enum store_mode mode;
     pthread_t owner;
     int open_rows;
+    struct fts_pending *fts; /* changes to a full-text index that are not yet written; NULL: none */
     enum rc failed; /* of the first statement that failed: the transaction can only be rolled back */
 };
 
@@ -66,19 +67,17 @@ struct store_ops {
     enum rc (*version)(struct store *s, int64_t *out, struct err *err);
     enum rc (*backup)(struct store *s, const char *path, struct err *err);
 
-    enum rc (*fts_create)(struct store_tx *tx, const struct fts_schema *schema, struct err *err);
-    enum rc (*fts_put)(struct store_tx *tx, const struct fts_schema *schema, int64_t doc,
-                       const struct str *fields, struct err *err);
-    enum rc (*fts_delete)(struct store_tx *tx, const struct fts_schema *schema, int64_t doc,
-                          struct err *err);
-    enum rc (*fts_search)(struct store_tx *tx, const struct fts_schema *schema,
-                          const struct fts_term *terms, size_t n_terms, bool any, size_t cap,
-                          struct fts_hit *hits, size_t *n, struct err *err);
+    /* Put behind a CREATE TABLE whose rows are best kept in the order of their key: " WITHOUT ROWID". */
+    const char *clustered;
 };
 
 extern const struct store_ops store_sqlite_ops;
 
-/* For fts.c and the backends' full text: the fields of a schema. */
+/* The full-text index is made of ordinary tables, so that it is the same in every database. Its changes are
+ * gathered in the transaction: store.c writes them before a commit, and drops them at every other end. */
+enum rc fts_pending_flush(struct store_tx *tx, struct err *err) MUST_USE;
+void fts_pending_drop(struct store_tx *tx);
 size_t fts_field_count(const struct fts_schema *schema);
+void fts_check_schema(const struct store_tx *tx, const struct fts_schema *schema); /* asserts */
 
 #endif

@@ -13,7 +13,6 @@
 #include "base/clock.h"
 #include "base/fs.h"
 #include "crypt/crypt.h"
-#include "store/store_sqlite_fts.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -602,8 +601,5 @@ const struct store_ops store_sqlite_ops = {
     .has_table = sqlite_has_table,
     .version = sqlite_version,
     .backup = sqlite_backup,
-    .fts_create = sqlite_fts_create,
-    .fts_put = sqlite_fts_put,
-    .fts_delete = sqlite_fts_delete,
-    .fts_search = sqlite_fts_search,
+    .clustered = " WITHOUT ROWID",
 };

@@ -6,7 +6,8 @@
  *            `filled` ({"category":{"p":0.93}}) and in filled_bits (1 << enum vocab_field). `extra` keeps the
  *            retailer's unknown columns. `sizes`: canonical sizes of available variants, separated by '|'.
  *            A product is a pure function of its visible variants, their offers and pictures; `hash` is
- *            that of all it was made from, so that the same feed changes nothing.
+ *            that of all it was made from, so that the same feed changes nothing. `model`: whose labels were at
+ *            hand for its main picture, '' if none.
  * variant    one row of the feed: an offer id under its product. `data` holds its values (import_row.c), so
  *            that a product can be made anew when another of its variants comes or goes.
  * offer      price and stock of a variant in a shop; shop '' is the web shop.
@@ -33,8 +34,9 @@ const struct migration catalog_migrations[] = {
      " category TEXT, colour TEXT, gender TEXT, age_group TEXT, season TEXT, style TEXT, material TEXT,"
      " pattern TEXT, sizes TEXT NOT NULL DEFAULT '', filled TEXT NOT NULL DEFAULT '{}',"
      " filled_bits INTEGER NOT NULL DEFAULT 0, extra TEXT NOT NULL DEFAULT '{}',"
-     " picture TEXT, hash TEXT NOT NULL, hidden INTEGER NOT NULL DEFAULT 0,"
-     " first_seen_ms INTEGER NOT NULL, changed_ms INTEGER NOT NULL, generation INTEGER NOT NULL);"
+     " picture TEXT, model TEXT NOT NULL DEFAULT '', hash TEXT NOT NULL,"
+     " hidden INTEGER NOT NULL DEFAULT 0, first_seen_ms INTEGER NOT NULL,"
+     " changed_ms INTEGER NOT NULL, generation INTEGER NOT NULL);"
      "CREATE INDEX product_category ON product (category, doc);"
      "CREATE TABLE variant ("
      " id TEXT PRIMARY KEY, doc INTEGER NOT NULL, position INTEGER NOT NULL, colour TEXT, size TEXT,"
@@ -65,7 +67,7 @@ const struct migration catalog_migrations[] = {
      " currency TEXT NOT NULL, availability TEXT NOT NULL, quantity INTEGER, PRIMARY KEY (variant, shop));"
      "CREATE TABLE staged_picture ("
      " address TEXT NOT NULL, grp TEXT NOT NULL, line INTEGER NOT NULL, PRIMARY KEY (address, grp));"
-     "CREATE TABLE staged_dirty (grp TEXT PRIMARY KEY);"
+     "CREATE TABLE staged_dirty (doc INTEGER PRIMARY KEY);"
      "CREATE TABLE lease (name TEXT PRIMARY KEY, owner TEXT NOT NULL, expires_ms INTEGER NOT NULL);"
      "CREATE TABLE import_run ("
      " id TEXT PRIMARY KEY, feed TEXT NOT NULL, state TEXT NOT NULL, started_ms INTEGER NOT NULL,"

@@ -18,6 +18,7 @@ struct catalog_feed {
     struct str heading[CATALOG_MAX_COLUMNS]; /* of EXTRA columns */
     struct str *extra_names, *extra_values;
     bool google;                             /* the header has Google's names */
+    enum catalog_feed_kind kind;
 };
 
 static struct str field_at(const struct catalog_feed *f, size_t i)
@@ -50,6 +51,36 @@ static enum rc map_given(struct catalog_feed *f, const char *columns, bool *take
     return RC_OK;
 }
 
+/* Whether the columns are there without which no row makes sense. A row may end early, but not before these. */
+static enum rc check_needed(struct catalog_feed *f, const bool *taken, struct err *err)
+{
+    static const enum catalog_field needed[][2] = {
+        [CATALOG_FEED_PRODUCTS] = {CATALOG_ID, CATALOG_TITLE},
+        [CATALOG_FEED_INVENTORY] = {CATALOG_ID, CATALOG_SHOP},
+        [CATALOG_FEED_SHOPS] = {CATALOG_SHOP, CATALOG_TITLE}};
+    const enum catalog_field *must = needed[f->kind];
+    struct catalog_delimited *d = f->delimited;
+    int missing = !taken[must[0]] ? (int)must[0] : !taken[must[1]] ? (int)must[1] : -1;
+    if (missing < 0) {
+        for (size_t i = 0; i < d->n; i++) {
+            int field = f->column[i];
+            if (field == (int)must[0] || field == (int)must[1] || field == CATALOG_IMAGE_LINK || field == CATALOG_PRICE)
+                d->needed = i + 1;
+        }
+        return RC_OK;
+    }
+    struct buf seen = BUF_INIT((size_t)300);
+    for (size_t i = 0; i < d->n && !seen.failed; i++) {
+        if (i) buf_addz(&seen, ", ");
+        buf_add(&seen, str_utf8_cut(field_at(f, i), 40));
+    }
+    const char *name = catalog_field_name((enum catalog_field)missing);
+    enum rc rc = err_set(err, RC_INVALID, "no column is known as the %s; there are: %.*s. Name it with --columns %s=NAME",
+                         name, STR_ARG(buf_str(&seen)), name);
+    buf_release(&seen);
+    return rc;
+}
+
 static enum rc map_columns(struct catalog_feed *f, const char *columns, struct err *err)
 {
     bool taken[CATALOG_FIELDS] = {false}, exact;
@@ -74,23 +105,7 @@ static enum rc map_columns(struct catalog_feed *f, const char *columns, struct e
         f->column[i] = EXTRA;
         f->heading[i] = arena_str(&f->names, str_utf8_cut(heading, 100));
     }
-    if (taken[CATALOG_ID] && taken[CATALOG_TITLE]) {
-        static const enum catalog_field weighty[] = {CATALOG_ID, CATALOG_TITLE, CATALOG_IMAGE_LINK, CATALOG_PRICE};
-        for (size_t i = 0; i < d->n; i++)
-            for (size_t k = 0; k < sizeof weighty / sizeof *weighty; k++)
-                if (f->column[i] == (int16_t)weighty[k]) d->needed = i + 1;
-        return RC_OK;
-    }
-    struct buf seen = BUF_INIT((size_t)300);
-    for (size_t i = 0; i < d->n && !seen.failed; i++) {
-        if (i) buf_addz(&seen, ", ");
-        buf_add(&seen, field_at(f, i));
-    }
-    rc = err_set(err, RC_INVALID, "no column of the feed is known as the %s; it has: %.*s. Name it with --columns %s=NAME",
-                 taken[CATALOG_ID] ? "title" : "id", STR_ARG(str_utf8_cut(buf_str(&seen), 250)),
-                 taken[CATALOG_ID] ? "title" : "id");
-    buf_release(&seen);
-    return rc;
+    return check_needed(f, taken, err);
 }
 
 static enum rc open_delimited(struct catalog_feed *f, const struct catalog_feed_options *o, struct err *err)
@@ -107,7 +122,7 @@ static enum rc open_delimited(struct catalog_feed *f, const struct catalog_feed_
     if (d->n > CATALOG_MAX_COLUMNS)
         return err_set(err, RC_INVALID, "the feed's header has %zu columns; at most %d are read", d->n,
                        CATALOG_MAX_COLUMNS);
-    if (!o->columns && catalog_shopify_is(d)) {
+    if (!o->columns && f->kind == CATALOG_FEED_PRODUCTS && catalog_shopify_is(d)) {
         rc = catalog_shopify_create(d, &f->shopify, err);
     } else {
         rc = map_columns(f, o->columns, err);
@@ -140,6 +155,7 @@ static enum rc open_with(const char *path, struct str bytes, const struct catalo
     struct catalog_feed *f = calloc(1, sizeof *f);
     if (!f) return err_set(err, RC_NOMEM, "out of memory reading the feed");
     f->names = ARENA_INIT((size_t)2 * CATALOG_MAX_RECORD_BYTES);
+    f->kind = options->kind;
     enum rc rc = path ? catalog_text_open(&f->text, path, err) : catalog_text_open_memory(&f->text, bytes, err);
     if (!rc) rc = open_any(f, options, err);
     if (rc) {

@@ -46,7 +46,14 @@ struct catalog_feed_row {
 typedef void (*catalog_problem_fn)(void *ctx, int64_t line, struct str id, const char *field,
                                    const char *reason, struct str value);
 
+enum catalog_feed_kind {
+    CATALOG_FEED_PRODUCTS,              /* a row has at least id and title */
+    CATALOG_FEED_INVENTORY,             /* id and shop (Google's local inventory feed) */
+    CATALOG_FEED_SHOPS                  /* shop and title, which may be called name */
+};
+
 struct catalog_feed_options {
+    enum catalog_feed_kind kind;
     const char *columns;                /* "ours=theirs,..."; NULL: by the known names */
     catalog_problem_fn problem;         /* NULL: problems are passed over silently */
     void *problem_ctx;

@@ -14,5 +14,6 @@ export ASAN_OPTIONS="detect_leaks=1:abort_on_error=0:detect_odr_violation=0:allo
 export LSAN_OPTIONS="suppressions=$here/leak.supp:print_suppressions=0"
 export UBSAN_OPTIONS="print_stacktrace=1"
 export TSAN_OPTIONS="suppressions=$here/thread.supp:history_size=4"
+export TBB_ENABLE_SANITIZERS=1 # OpenVINO's TBB: no RTLD_DEEPBIND, which sanitizers refuse
 export PENDERIE_SANITIZER="$sanitizer"
 exec ctest --test-dir "$tree" -V --timeout 900

@@ -17,6 +17,7 @@
 #include "image/image.h"
 #include "infer/package.h"
 
+#include <dlfcn.h>
 #include <limits.h>
 #include <math.h>
 #include <openvino/c/openvino.h>
@@ -176,6 +177,9 @@ static enum rc load_text(struct infer *m, const char *tokenizers_lib, struct err
     const struct package *p = &m->package;
     enum rc rc = tokenizers_path(tokenizers_lib, lib, err);
     if (rc) return rc;
+    /* OpenVINO unloads it with the core, which loses what it keeps in static objects: it stays instead. */
+    void *kept = dlopen(lib, RTLD_NOW | RTLD_NODELETE);
+    if (kept) dlclose(kept);
     if (ov_core_add_extension(m->core, lib)) return failed(RC_INTERNAL, "the tokenizers do not load", err);
     rc = read_graph(m, p->tokenizer_file, &m->tokenizer, err);
     if (!rc) rc = read_graph(m, p->text_file, &m->tower, err);

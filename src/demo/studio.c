@@ -324,8 +324,8 @@ static void choose_mood(struct rng *r, struct mood *m)
 {
     double warm = rng_range(r, -.06, .09);
     double a = rng_range(r, 0, 6.28);
-    *m = (struct mood){.red = (float)(1 + warm * .8), .blue = (float)(1 - warm), .gain = (float)rng_range(r, .86, 1.03), .from_x = (float)cos(a), .from_y = (float)sin(a),
-                       .fall = (float)rng_range(r, .12, .4), .vignette = (float)rng_range(r, .15, .5), .noise = (float)rng_range(r, .012, .03)};
+    *m = (struct mood){.red = (float)(1 + warm * .8), .blue = (float)(1 - warm), .gain = (float)rng_range(r, .98, 1.12), .from_x = (float)cos(a), .from_y = (float)sin(a),
+                       .fall = (float)rng_range(r, .12, .4), .vignette = (float)rng_range(r, .1, .38), .noise = (float)rng_range(r, .012, .03)};
 }
 
 static struct pose choose_pose(struct rng *r, const char *place, int i, int n)

@@ -136,19 +136,61 @@ static enum rc check_type(struct http_conn *c)
                    "send multipart/form-data or a picture (image/jpeg, image/png, ...)");
 }
 
+struct framing {
+    int lengths, codings, hosts;
+    bool broken;
+};
+
+static enum MHD_Result look_at_header(void *ctx, enum MHD_ValueKind kind, const char *name, size_t name_n,
+                                      const char *value, size_t value_n)
+{
+    (void)kind;
+    struct framing *f = ctx;
+    struct str is = {name, name_n};
+    if (!name_n) f->broken = true;
+    for (size_t i = 0; i < name_n; i++) {
+        unsigned char c = (unsigned char)name[i];
+        if (c <= 0x20 || c >= 0x7f || strchr("\"(),/:;<=>?@[\\]{}", c)) f->broken = true;
+    }
+    for (size_t i = 0; i < value_n; i++)
+        if (((unsigned char)value[i] < 0x20 && value[i] != '\t') || value[i] == 0x7f) f->broken = true;
+    f->lengths += str_ieqz(is, "content-length");
+    f->codings += str_ieqz(is, "transfer-encoding");
+    f->hosts += str_ieqz(is, "host");
+    return MHD_YES;
+}
+
+/*
+ * Whatever two readers, a proxy and us, could understand differently is refused before anything else, and the
+ * connection closed: where a request ends must not be a matter of opinion (RFC 9112, 11.2).
+ */
+static enum rc check_framing(struct http_conn *c)
+{
+    struct framing f = {0};
+    int64_t n;
+    MHD_get_connection_values_n(c->mhd, MHD_HEADER_KIND, look_at_header, &f);
+    struct str length = conn_header(c, "Content-Length"), coding = conn_header(c, "Transfer-Encoding");
+    const char *wrong = NULL;
+    if (f.broken)
+        wrong = "a header is malformed";
+    else if (f.lengths > 1 || f.codings > 1 || f.hosts > 1)
+        wrong = "a header that counts is there twice";
+    else if (f.lengths && f.codings)
+        wrong = "Content-Length and Transfer-Encoding together";
+    else if (coding.p && !str_ieqz(coding, "chunked"))
+        wrong = "only the transfer coding chunked is handled";
+    else if (length.p && (!str_to_i64(length, &n) || n < 0))
+        wrong = "Content-Length is not a number";
+    if (!wrong) return RC_OK;
+    c->close = true;
+    return err_set(&c->err, RC_INVALID, "%s", wrong);
+}
+
 static enum rc check_body(struct http_conn *c)
 {
     struct str length = conn_header(c, "Content-Length"), coding = conn_header(c, "Transfer-Encoding");
     bool json = c->route->def->body == HTTP_BODY_JSON;
     int64_t most = json ? c->settings->max_json_bytes : c->settings->max_body_bytes, n = 0;
-    if (length.p && coding.p) { /* two readers could disagree where the request ends */
-        c->close = true;
-        return err_set(&c->err, RC_INVALID, "Content-Length and Transfer-Encoding together");
-    }
-    if (coding.p && !str_ieqz(coding, "chunked")) {
-        c->close = true;
-        return err_set(&c->err, RC_INVALID, "only the transfer coding chunked is handled");
-    }
     if (length.p && !str_to_i64(length, &n))
         return err_set(&c->err, RC_INVALID, "Content-Length is not a number");
     if (c->route->def->body == HTTP_BODY_NONE) {
@@ -166,7 +208,8 @@ enum rc accept_request(struct http_conn *c)
     c->rq.conn = c;
     c->rq.app = c->server->app;
     c->rq.arena = &c->arena;
-    enum rc rc = find_route(c);
+    enum rc rc = check_framing(c);
+    if (!rc) rc = find_route(c);
     if (rc) return rc;
     c->rq.route = c->route->def;
     rc = auth_check(c);

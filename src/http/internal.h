@@ -33,7 +33,7 @@ struct http_settings {
     int64_t max_body_bytes, max_json_bytes, upload_memory_bytes;
     int64_t deadline_ms, header_timeout_ms, body_timeout_ms, idle_timeout_ms;
     int64_t limit_light, limit_heavy;
-    bool metrics_open, access_log, hsts;
+    bool metrics_open, access_log, hsts, check_answers;
     char *cors_origins, *trusted_proxies; /* comma-separated */
     struct http_settings *older;
 };

@@ -51,8 +51,8 @@ static void write_content(struct jout *out, const char *type, const char *schema
     jout_key(out, "content");
     jout_object(out);
     char plain[100];
-    struct str rest = str_of(type);
-    snprintf(plain, sizeof plain, "%.*s", STR_ARG(str_split(&rest, ';')));
+    struct str rest = str_of(type), bare = str_split(&rest, ';'); /* without parameters */
+    snprintf(plain, sizeof plain, "%.*s", STR_ARG(bare));
     jout_key(out, plain);
     jout_object(out);
     if (schema) {

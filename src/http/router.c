@@ -62,7 +62,7 @@ static enum rc schema_named(const struct router *router, const char *name, const
 {
     const struct schema *s = name ? schema_find(router->schemas, name) : NULL;
     if (name && !s) return err_set(err, RC_INVALID, "there is no schema %s", name);
-    if (out) *out = s;
+    *out = s;
     return RC_OK;
 }
 
@@ -80,7 +80,7 @@ static enum rc compile_route(struct router *router, const struct http_route *def
     enum rc rc = split_pattern(r, err);
     if (!rc) rc = compile_params(router, r, err);
     if (!rc) rc = schema_named(router, def->body_schema, &r->body, err);
-    return rc ? rc : schema_named(router, def->answer_schema, NULL, err);
+    return rc ? rc : schema_named(router, def->answer_schema, &r->answer, err);
 }
 
 /* Literals before parameters, segment by segment, so that /products/new is not taken for a product's id. */

@@ -21,7 +21,7 @@ struct route {
     size_t n_segments;
     struct route_param *params; /* in the order of def->params */
     size_t n_params;
-    const struct schema *body;
+    const struct schema *body, *answer;
 };
 
 struct router {

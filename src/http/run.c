@@ -100,13 +100,30 @@ static enum rc parse_body(struct http_conn *c)
     return RC_OK;
 }
 
+/* What the API promises about its answers, for tests: a handler that breaks it is found by any request. */
+static enum rc check_answer(struct http_conn *c)
+{
+    struct jval *doc = NULL;
+    struct schema_faults faults = {.n = 0};
+    const struct schema *schema = c->route->answer;
+    bool other = c->rs.type && !str_starts(str_of(c->rs.type), STR("application/json"));
+    if (!c->settings->check_answers || !schema || other || c->rs.status == 304) return RC_OK;
+    struct str body = c->rs.file.p ? c->rs.file : buf_str(&c->rs.body);
+    enum rc rc = jval_parse(body, 64 << 20, &doc, &c->err);
+    if (!rc && !schema_check(schema, doc, &faults))
+        rc = err_set(&c->err, RC_INTERNAL, "%s answers what its schema does not allow: %s %s",
+                     c->route->def->operation, faults.v[0].pointer, faults.v[0].detail);
+    jval_destroy(doc);
+    return rc ? RC_INTERNAL : RC_OK;
+}
+
 static enum rc run_handler(struct http_conn *c)
 {
     c->rs = (struct http_response){.body = BUF_INIT(64 << 20), .arena = &c->arena};
     c->rs.json = JOUT_INIT(&c->rs.body);
     enum rc rc = c->route->def->handler(&c->rq, &c->rs, &c->err);
     if (!rc && c->rs.body.failed) rc = buf_check(&c->rs.body, "the answer", &c->err);
-    return rc;
+    return rc ? rc : check_answer(c);
 }
 
 static void hash_parts(struct http_conn *c, struct str key, struct idempotency *i)

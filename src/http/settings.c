@@ -40,6 +40,10 @@ const struct config_key http_settings_keys[] = {
      "SIGHUP."},
     {"http_access_log", CONFIG_BOOL, "yes", 0, 0,
      "One line for each request, without anything personal. SIGHUP."},
+    {"http_check_answers", CONFIG_BOOL, "no", 0, 0,
+     "Check every JSON answer against the schema that the API documents, and answer 500 when it does not fit. "
+     "For "
+     "tests. SIGHUP."},
     {"http_admin_token_file", CONFIG_STRING, "", 0, 0,
      "Holds the bearer token of the staff. Empty: DATA/keys/admin.token, made at first start."},
     {"metrics_open", CONFIG_BOOL, "yes", 0, 0,
@@ -63,6 +67,7 @@ enum rc settings_create(const struct config *c, struct http_settings **out, stru
     s->limit_light = config_int(c, "http_limit_light");
     s->limit_heavy = config_int(c, "http_limit_heavy");
     s->metrics_open = config_bool(c, "metrics_open");
+    s->check_answers = config_bool(c, "http_check_answers");
     s->access_log = config_bool(c, "http_access_log");
     /* A browser that was told to insist on HTTPS refuses the click through a self-signed certificate. */
     s->hsts = *config_string(c, "tls_certificate") != 0;

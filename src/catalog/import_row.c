@@ -175,12 +175,22 @@ static void put_text(struct import_row_reader *r, struct jout *json, const char 
     if (text.p) jout_kstr(json, key, text);
 }
 
+/* What exports write where nothing is known. */
+static bool says_nothing(struct str s)
+{
+    static const char *const words[] = {"na", "n/a", "n.a.", "-", "--", "null", "none", "nan", "n/c", "nc", "aucun",
+                                        "aucune", "unknown", "inconnu", "?", "."};
+    for (size_t i = 0; i < sizeof words / sizeof *words; i++)
+        if (str_ieqz(s, words[i])) return true;
+    return false;
+}
+
 /* The canonical name where there is one, else as written. */
 static void put_term(struct import_row_reader *r, struct jout *json, const char *key, enum vocab_field field,
                      struct str s)
 {
     struct str text = clean(r, s, SHORT_BYTES);
-    if (!text.p) return;
+    if (!text.p || says_nothing(text)) return;
     const char *name = vocab_canonical(r->im->vocab, field, text);
     if (name) jout_kz(json, key, name);
     else {

@@ -4,6 +4,7 @@
 #include "base/jout.h"
 #include "catalog/import.h"
 #include "cli/cli.h"
+#include "image/image.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -107,6 +108,7 @@ static enum rc go(const struct common *c, import_fn import, struct catalog_impor
     struct view view = {0};
     struct catalog_import_result result;
     enum rc rc = cli_config(c->config, &c->sets, &config, err);
+    if (!rc) rc = image_startup("penderie", err);
     if (!rc)
         rc = app_open(&app, config, cli_modules, c->data,
                       APP_CATALOG | APP_BLOBS | (c->no_model ? 0 : (unsigned)APP_MODEL), err);

@@ -576,7 +576,7 @@ static void test_busy(void **state)
     store_close(other);
 }
 
-static _Atomic int turn;
+static _Atomic int turn, asking;
 struct queued {
     pthread_t thread;
     int number, got;
@@ -586,6 +586,7 @@ static void *write_in_turn(void *arg)
 {
     struct queued *q = arg;
     struct store_tx *tx;
+    asking++;
     if (store_begin(store, STORE_WRITE, &tx, NULL)) return NULL;
     q->got = ++turn;
     store_rollback(tx);
@@ -597,11 +598,12 @@ static void test_writers_in_order(void **state)
     (void)state;
     struct queued q[5] = {0};
     struct store_tx *tx;
-    turn = 0;
+    turn = asking = 0;
     OK(store_begin(store, STORE_WRITE, &tx, &err));
     for (int i = 0; i < 5; i++) {
         assert_int_equal(pthread_create(&q[i].thread, NULL, write_in_turn, &q[i]), 0);
-        usleep(15000);
+        while (asking <= i) usleep(1000);
+        usleep(50000); /* time to get from there into the queue */
     }
     store_rollback(tx);
     for (int i = 0; i < 5; i++) {

@@ -27,10 +27,16 @@ static bool take_currency(struct str s, char currency[static 4])
             memcpy(currency, currencies[i].code, 4);
             return true;
         }
-    if (s.n != 3 || !is_letter(s.p[0]) || !is_letter(s.p[1]) || !is_letter(s.p[2])) return false;
-    for (int i = 0; i < 3; i++) currency[i] = (char)(s.p[i] & ~0x20);
-    currency[3] = 0;
-    return true;
+    static const char codes[] = "EUR USD GBP CHF SEK NOK DKK ISK PLN CZK HUF RON BGN RSD TRY UAH RUB MAD TND DZD EGP"
+                                " XOF XAF XPF ZAR NGN KES JPY CNY HKD TWD KRW SGD THB MYR IDR PHP VND INR AED SAR"
+                                " QAR KWD ILS CAD AUD NZD MXN BRL ARS CLP COP PEN";
+    for (size_t i = 0; i < sizeof codes - 1; i += 4)
+        if (str_ieq(s, (struct str){codes + i, 3})) {
+            memcpy(currency, codes + i, 3);
+            currency[3] = 0;
+            return true;
+        }
+    return false;
 }
 
 /* Length of a separator of thousands at the front (blank, no-break blanks, apostrophes), 0 if none. */

@@ -21,10 +21,13 @@ static bool one_of(const char *name, const char *const *list)
     return false;
 }
 
-static bool pairable(const char *a, const char *b)
+/* One shoe of a pair may be taken for another kind of shoe, but not surely so. */
+static bool pairable(const struct infer_piece *a, const struct infer_piece *b)
 {
-    if (!a || !b) return false;
-    return (one_of(a, shoes) && one_of(b, shoes)) || (strcmp(a, b) == 0 && one_of(a, small_pairs));
+    const char *one = a->category.name, *other = b->category.name;
+    if (!one || !other) return false;
+    if (strcmp(one, other) == 0) return one_of(one, shoes) || one_of(one, small_pairs);
+    return one_of(one, shoes) && one_of(other, shoes) && !(a->sure && b->sure);
 }
 
 static struct infer_label best(const struct infer *m, const struct infer_vision *v, const char *field)
@@ -162,7 +165,7 @@ static enum rc join_pairs(struct infer *m, unsigned worker, const struct image *
         for (size_t j = i + 1; j < r->n_pieces; j++) {
             struct infer_piece *a = &r->pieces[i], *b = &r->pieces[j];
             float ratio = area(a->box) / fmaxf(area(b->box), 1e-6f), garment;
-            if (ratio < .45f || ratio > 2.2f || !pairable(a->category.name, b->category.name)) continue;
+            if (ratio < .45f || ratio > 2.2f || !pairable(a, b)) continue;
             struct infer_piece both;
             enum rc rc = read_piece(m, worker, im, mask, around(a->box, b->box), v, &both, &garment, err);
             if (rc) {
@@ -177,6 +180,32 @@ static enum rc join_pairs(struct infer *m, unsigned worker, const struct image *
     return RC_OK;
 }
 
+/* How far apart two boxes are, as a part of the picture; below 0 they overlap. */
+static float gap(struct image_box a, struct image_box b)
+{
+    float across = fmaxf(a.x, b.x) - fminf(a.x + a.w, b.x + b.w);
+    float down = fmaxf(a.y, b.y) - fminf(a.y + a.h, b.y + b.h);
+    return fmaxf(across, down);
+}
+
+/*
+ * Areas of the mask that are not pieces of their own: what the model cannot name, and the parts of one garment
+ * (its sleeve, what lies under its belt) - close to each other while the picture as a whole surely is one thing.
+ * A very plain ground makes areas trustworthy, and a likely name is enough there. Measured: of 536 photos of
+ * single garments, 16 fell into several pieces without these rules and 1 with them; of 175 products laid out by two
+ * to four on white, 78 % are found with the right category, and 86 % of what is found is right.
+ */
+static void drop_fragments(struct infer_reading *r)
+{
+    bool one_thing = r->sure && r->top[0].p >= .9f, trusted = r->plain >= .85f && !one_thing;
+    for (size_t i = r->n_pieces; i-- > 0;) {
+        bool fragment = !r->pieces[i].sure && !(trusted && r->pieces[i].category.p >= .35f);
+        for (size_t j = 0; j < i && !fragment; j++)
+            fragment = gap(r->pieces[i].box, r->pieces[j].box) < (one_thing ? .04f : -.1f);
+        if (fragment) remove_piece(r, i);
+    }
+}
+
 static enum rc read_pieces(struct infer *m, unsigned worker, const struct image *im, const struct image_mask *mask,
                            struct infer_vision *v, struct infer_reading *r, struct err *err)
 {
@@ -187,15 +216,16 @@ static enum rc read_pieces(struct infer *m, unsigned worker, const struct image 
         struct infer_piece piece;
         float garment;
         enum rc rc = read_piece(m, worker, im, mask, boxes[i], v, &piece, &garment, err);
-        bool scrap = !rc && area(boxes[i]) < .15f * area(boxes[0]) && !piece.sure;
-        if (rc || scrap || !is_garment(m, garment)) {
+        if (rc || !is_garment(m, garment)) {
             free(piece.embedding);
             if (rc) return rc;
             continue;
         }
         r->pieces[r->n_pieces++] = piece;
     }
-    return join_pairs(m, worker, im, mask, v, r, err);
+    enum rc rc = join_pairs(m, worker, im, mask, v, r, err);
+    if (!rc) drop_fragments(r);
+    return rc;
 }
 
 static struct image_box mask_box(const struct image_mask *m)

@@ -38,8 +38,7 @@ enum rc blob_put(struct blob *b, const char *key, struct str bytes, bool lazy, s
     return rc ? rc : b->ops->put(b, key, bytes, lazy, err);
 }
 
-enum rc blob_get(struct blob *b, const char *key, size_t max_bytes, char **p, size_t *n,
-                 struct err *err)
+enum rc blob_get(struct blob *b, const char *key, size_t max_bytes, char **p, size_t *n, struct err *err)
 {
     *p = NULL;
     *n = 0;
@@ -50,7 +49,7 @@ enum rc blob_get(struct blob *b, const char *key, size_t max_bytes, char **p, si
 enum rc blob_delete(struct blob *b, const char *key, struct err *err)
 {
     enum rc rc = check_key(key, err);
-    return rc ? rc : b->ops->delete(b, key, err);
+    return rc ? rc : b->ops->delete (b, key, err);
 }
 
 bool blob_exists(struct blob *b, const char *key)

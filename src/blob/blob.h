@@ -16,7 +16,8 @@ void blob_close(struct blob *b);
  * (for what can be made again, as thumbnails). */
 enum rc blob_put(struct blob *b, const char *key, struct str bytes, bool lazy, struct err *err) MUST_USE;
 /* Caller frees *p with free(). RC_NOT_FOUND. */
-enum rc blob_get(struct blob *b, const char *key, size_t max_bytes, char **p, size_t *n, struct err *err) MUST_USE;
+enum rc blob_get(struct blob *b, const char *key, size_t max_bytes, char **p, size_t *n,
+                 struct err *err) MUST_USE;
 enum rc blob_delete(struct blob *b, const char *key, struct err *err) MUST_USE; /* a missing key is fine */
 bool blob_exists(struct blob *b, const char *key);
 #endif

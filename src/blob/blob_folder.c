@@ -232,8 +232,10 @@ static enum rc folder_delete(struct blob *b, const char *key, struct err *err)
     bool any = false;
     const char *const paths[] = {at.lazy, at.firm};
     for (int i = 0; i < 2; i++) {
-        if (unlink(paths[i]) == 0) any = true;
-        else if (errno != ENOENT) return err_errno(err, "cannot remove %s", paths[i]);
+        if (unlink(paths[i]) == 0)
+            any = true;
+        else if (errno != ENOENT)
+            return err_errno(err, "cannot remove %s", paths[i]);
     }
     return any ? fs_sync_dir(at.dir, err) : RC_OK;
 }

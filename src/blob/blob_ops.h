@@ -15,8 +15,7 @@ struct blob_ops {
     enum rc (*open)(const char *rest, struct blob **out, struct err *err);
     void (*close)(struct blob *b);
     enum rc (*put)(struct blob *b, const char *key, struct str bytes, bool lazy, struct err *err);
-    enum rc (*get)(struct blob *b, const char *key, size_t max_bytes, char **p, size_t *n,
-                   struct err *err);
+    enum rc (*get)(struct blob *b, const char *key, size_t max_bytes, char **p, size_t *n, struct err *err);
     enum rc (*delete)(struct blob *b, const char *key, struct err *err);
     bool (*exists)(struct blob *b, const char *key);
 };

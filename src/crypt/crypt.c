@@ -73,8 +73,7 @@ enum rc crypt_sha256_file(const char *path, char hex[static CRYPT_HEX_BYTES], st
     return RC_OK;
 }
 
-void crypt_mac(const uint8_t key[static CRYPT_KEY_BYTES], struct str s,
-               uint8_t out[static CRYPT_MAC_BYTES])
+void crypt_mac(const uint8_t key[static CRYPT_KEY_BYTES], struct str s, uint8_t out[static CRYPT_MAC_BYTES])
 {
     crypto_auth_hmacsha256(out, (const unsigned char *)(s.n ? s.p : ""), s.n, key);
 }
@@ -113,8 +112,10 @@ static enum rc read_key(const char *path, uint8_t key[static CRYPT_KEY_BYTES], s
     } else if (!S_ISREG(st.st_mode)) {
         rc = err_set(err, RC_CORRUPT, "the key %s is not a file", path);
     } else if (st.st_mode & 077) {
-        rc = err_set(err, RC_FORBIDDEN, "the key %s can be read by others (mode %03o): chmod 600 %s, "
-                     "and think about replacing the key", path, (unsigned)st.st_mode & 0777, path);
+        rc = err_set(err, RC_FORBIDDEN,
+                     "the key %s can be read by others (mode %03o): chmod 600 %s, "
+                     "and think about replacing the key",
+                     path, (unsigned)st.st_mode & 0777, path);
     }
     while (!rc && n < sizeof bytes) {
         ssize_t got = read(fd, bytes + n, sizeof bytes - n);
@@ -124,8 +125,8 @@ static enum rc read_key(const char *path, uint8_t key[static CRYPT_KEY_BYTES], s
         n += (size_t)got;
     }
     if (!rc && n != CRYPT_KEY_BYTES)
-        rc = err_set(err, RC_CORRUPT, "the key %s must hold exactly %d bytes: restore it from a backup",
-                     path, CRYPT_KEY_BYTES);
+        rc = err_set(err, RC_CORRUPT, "the key %s must hold exactly %d bytes: restore it from a backup", path,
+                     CRYPT_KEY_BYTES);
     if (!rc) memcpy(key, bytes, CRYPT_KEY_BYTES);
     close(fd);
     crypt_wipe(bytes, sizeof bytes);
@@ -160,8 +161,7 @@ static enum rc make_key(const char *folder, const char *path, struct err *err)
     crypt_random(&nonce, sizeof nonce);
     snprintf(tmp, sizeof tmp, "%s.%016llx", path, (unsigned long long)nonce);
     enum rc rc = write_new_key(tmp, err);
-    if (!rc && link(tmp, path) && errno != EEXIST)
-        rc = err_errno(err, "cannot put the key %s in place", path);
+    if (!rc && link(tmp, path) && errno != EEXIST) rc = err_errno(err, "cannot put the key %s in place", path);
     unlink(tmp);
     return rc ? rc : fs_sync_dir(folder, err);
 }
@@ -172,15 +172,13 @@ static bool plain_name(const char *name)
     return n && n <= 64 && strspn(name, "abcdefghijklmnopqrstuvwxyz0123456789_-") == n;
 }
 
-enum rc crypt_key_file(const char *dir, const char *name, uint8_t key[static CRYPT_KEY_BYTES],
-                       struct err *err)
+enum rc crypt_key_file(const char *dir, const char *name, uint8_t key[static CRYPT_KEY_BYTES], struct err *err)
 {
     char folder[CRYPT_PATH_BYTES], path[CRYPT_PATH_BYTES];
     ASSERT(plain_name(name));
     int n = snprintf(folder, sizeof folder, "%s/keys", dir);
     int m = snprintf(path, sizeof path, "%s/keys/%s.key", dir, name);
-    if (n < 0 || m < 0 || (size_t)m >= sizeof path)
-        return err_set(err, RC_INVALID, "path too long: %s", dir);
+    if (n < 0 || m < 0 || (size_t)m >= sizeof path) return err_set(err, RC_INVALID, "path too long: %s", dir);
     struct stat st;
     if (lstat(path, &st)) {
         if (errno != ENOENT) return err_errno(err, "cannot look at the key %s", path);

@@ -12,7 +12,9 @@ enum { CRYPT_SHA256_BYTES = 32, CRYPT_HEX_BYTES = 65, CRYPT_KEY_BYTES = 32, CRYP
 
 enum rc crypt_startup(struct err *err) MUST_USE; /* once, before threads */
 
-struct crypt_sha256 { _Alignas(16) unsigned char state[208]; };
+struct crypt_sha256 {
+    _Alignas(16) unsigned char state[208];
+};
 void crypt_sha256_init(struct crypt_sha256 *h);
 void crypt_sha256_add(struct crypt_sha256 *h, const void *p, size_t n);
 void crypt_sha256_end(struct crypt_sha256 *h, uint8_t out[static CRYPT_SHA256_BYTES]);
@@ -30,5 +32,6 @@ void crypt_base64url(const void *p, size_t n, char *out);
 bool crypt_base64url_decode(struct str s, uint8_t *out, size_t cap, size_t *n);
 /* The key of this name in `dir`/keys/NAME.key: read, or made at first use (0600; refused when others can
  * read it: RC_FORBIDDEN). */
-enum rc crypt_key_file(const char *dir, const char *name, uint8_t key[static CRYPT_KEY_BYTES], struct err *err) MUST_USE;
+enum rc crypt_key_file(const char *dir, const char *name, uint8_t key[static CRYPT_KEY_BYTES],
+                       struct err *err) MUST_USE;
 #endif

@@ -38,19 +38,21 @@ static void make_id(char id[static JOB_ID_BYTES])
     char hex[33];
     uint64_t ms = (uint64_t)clock_now_ms();
     crypt_random(b, sizeof b);
-    for (int i = 0; i < 6; i++) b[i] = (uint8_t)(ms >> (40 - 8 * i));
+    for (int i = 0; i < 6; i++)
+        b[i] = (uint8_t)(ms >> (40 - 8 * i));
     b[6] = (uint8_t)(0x70 | (b[6] & 0x0f));
     b[8] = (uint8_t)(0x80 | (b[8] & 0x3f));
     crypt_hex(b, sizeof b, hex);
     snprintf(id, JOB_ID_BYTES, "%.8s-%.4s-%.4s-%.4s-%.12s", hex, hex + 8, hex + 12, hex + 16, hex + 20);
 }
 
-static enum rc existing_id(struct store_tx *tx, const struct job_request *request,
-                           char id[static JOB_ID_BYTES], struct err *err)
+static enum rc existing_id(struct store_tx *tx, const struct job_request *request, char id[static JOB_ID_BYTES],
+                           struct err *err)
 {
     struct store_rows *rows = NULL;
     bool more = false;
-    enum rc rc = store_query(tx, "SELECT id FROM job WHERE kind = ?1 AND key = ?2 AND key IS NOT NULL"
+    enum rc rc = store_query(tx,
+                             "SELECT id FROM job WHERE kind = ?1 AND key = ?2 AND key IS NOT NULL"
                              " AND state IN ('queued', 'running')",
                              STORE_ARGS(STORE_Z(request->kind), STORE_Z(request->key)), &rows, err);
     if (!rc) rc = store_next(rows, &more, err);
@@ -62,8 +64,8 @@ static enum rc existing_id(struct store_tx *tx, const struct job_request *reques
     return rc;
 }
 
-enum rc job_enqueue_in(struct store_tx *tx, const struct job_request *request,
-                       char id[static JOB_ID_BYTES], struct err *err)
+enum rc job_enqueue_in(struct store_tx *tx, const struct job_request *request, char id[static JOB_ID_BYTES],
+                       struct err *err)
 {
     struct jval *checked = NULL;
     struct str payload = request->payload.p ? request->payload : STR("{}");
@@ -72,7 +74,8 @@ enum rc job_enqueue_in(struct store_tx *tx, const struct job_request *request,
     jval_destroy(checked);
     if (rc) return err_prefix(err, "payload of a job: ");
     make_id(id);
-    rc = store_exec(tx, "INSERT INTO job (id, kind, state, priority, key, payload, created_ms)"
+    rc = store_exec(tx,
+                    "INSERT INTO job (id, kind, state, priority, key, payload, created_ms)"
                     " VALUES (?1, ?2, 'queued', ?3, ?4, ?5, ?6) ON CONFLICT DO NOTHING",
                     STORE_ARGS(STORE_Z(id), STORE_Z(request->kind), STORE_I(request->priority),
                                STORE_Z(request->key), STORE_S(payload), STORE_I(clock_now_ms())),
@@ -99,7 +102,8 @@ enum rc job_enqueue(struct store *ops, const struct job_request *request, char i
 static enum rc cancel_in(struct store_tx *tx, const char *id, struct err *err)
 {
     int64_t changed = 0, n = 0;
-    enum rc rc = store_exec(tx, "UPDATE job SET cancel = 1,"
+    enum rc rc = store_exec(tx,
+                            "UPDATE job SET cancel = 1,"
                             " ended_ms = CASE WHEN state = 'queued' THEN ?2 ELSE ended_ms END,"
                             " state = CASE WHEN state = 'queued' THEN 'cancelled' ELSE state END"
                             " WHERE id = ?1 AND state IN ('queued', 'running')",
@@ -131,19 +135,21 @@ static enum rc give_up(struct store_tx *tx, const struct job_kind *kind, int64_t
                        struct err *err)
 {
     int64_t most = kind->max_attempts > 0 ? kind->max_attempts : JOB_DEFAULT_ATTEMPTS, cancelled = 0;
-    enum rc rc = store_exec(tx, "UPDATE job SET state = 'failed', ended_ms = ?1,"
+    enum rc rc = store_exec(tx,
+                            "UPDATE job SET state = 'failed', ended_ms = ?1,"
                             " error = 'its process ended each time it was started'"
                             " WHERE kind = ?2 AND state = 'running' AND lease_until_ms < ?1 AND attempts >= ?3",
                             STORE_ARGS(STORE_I(now_ms), STORE_Z(kind->name), STORE_I(most)), n, err);
     if (!rc)
-        rc = store_exec(tx, "UPDATE job SET state = 'cancelled', ended_ms = ?1"
+        rc = store_exec(tx,
+                        "UPDATE job SET state = 'cancelled', ended_ms = ?1"
                         " WHERE kind = ?2 AND state = 'running' AND lease_until_ms < ?1 AND cancel = 1",
                         STORE_ARGS(STORE_I(now_ms), STORE_Z(kind->name)), &cancelled, err);
     *n += cancelled;
     return rc;
 }
 
-#define READY                                                                                      \
+#define READY \
     " kind = ?1 AND ((state = 'queued' AND after_ms <= ?2) OR (state = 'running' AND lease_until_ms < ?2))"
 
 static enum rc best_of_kind(struct store_tx *tx, const struct job_kind *kind, int64_t now_ms,
@@ -151,9 +157,9 @@ static enum rc best_of_kind(struct store_tx *tx, const struct job_kind *kind, in
 {
     struct store_rows *rows = NULL;
     bool more = false;
-    enum rc rc = store_query(tx, "SELECT id, priority FROM job WHERE" READY
-                             " ORDER BY priority DESC, id LIMIT 1",
-                             STORE_ARGS(STORE_Z(kind->name), STORE_I(now_ms)), &rows, err);
+    enum rc rc =
+        store_query(tx, "SELECT id, priority FROM job WHERE" READY " ORDER BY priority DESC, id LIMIT 1",
+                    STORE_ARGS(STORE_Z(kind->name), STORE_I(now_ms)), &rows, err);
     if (!rc) rc = store_next(rows, &more, err);
     if (!rc && more) {
         struct str id = store_text(rows, 0);
@@ -169,12 +175,13 @@ static enum rc best_of_kind(struct store_tx *tx, const struct job_kind *kind, in
     return rc;
 }
 
-enum rc job_find(struct store_tx *tx, const struct job_kind *const *kinds, size_t n,
-                 struct job_candidate *best, struct err *err)
+enum rc job_find(struct store_tx *tx, const struct job_kind *const *kinds, size_t n, struct job_candidate *best,
+                 struct err *err)
 {
     enum rc rc = RC_OK;
     *best = (struct job_candidate){0};
-    for (size_t i = 0; i < n && !rc; i++) rc = best_of_kind(tx, kinds[i], clock_now_ms(), best, err);
+    for (size_t i = 0; i < n && !rc; i++)
+        rc = best_of_kind(tx, kinds[i], clock_now_ms(), best, err);
     return rc;
 }
 
@@ -188,19 +195,21 @@ static enum rc copy_taken(const struct store_rows *rows, struct job_taken *out, 
 
 /* The condition is repeated where the row is changed: in a database with several writers another may have
  * taken it since job_find(). */
-static enum rc take(struct store_tx *tx, const struct job_candidate *c, const char *owner,
-                    int64_t lease_ms, struct job_taken *out, struct err *err)
+static enum rc take(struct store_tx *tx, const struct job_candidate *c, const char *owner, int64_t lease_ms,
+                    struct job_taken *out, struct err *err)
 {
     int64_t gave_up = 0, now_ms = clock_now_ms();
     struct store_rows *rows = NULL;
     bool more = false;
     enum rc rc = give_up(tx, c->kind, now_ms, &gave_up, err);
     if (rc) return rc;
-    rc = store_query(tx, "UPDATE job SET state = 'running', owner = ?4, lease_until_ms = ?5,"
+    rc = store_query(tx,
+                     "UPDATE job SET state = 'running', owner = ?4, lease_until_ms = ?5,"
                      " attempts = attempts + 1, started_ms = coalesce(started_ms, ?2)"
                      " WHERE id = ?3 AND" READY " RETURNING payload, attempts, created_ms",
                      STORE_ARGS(STORE_Z(c->kind->name), STORE_I(now_ms), STORE_Z(c->id), STORE_Z(owner),
-                                STORE_I(now_ms + lease_ms)), &rows, err);
+                                STORE_I(now_ms + lease_ms)),
+                     &rows, err);
     if (!rc) rc = store_next(rows, &more, err);
     if (!rc && more) rc = copy_taken(rows, out, err);
     store_rows_close(rows);
@@ -217,8 +226,10 @@ enum rc job_take(struct store *ops, const struct job_candidate *c, const char *o
     enum rc rc = store_begin(ops, STORE_WRITE, &tx, err);
     if (rc) return rc;
     rc = take(tx, c, owner, lease_ms, out, err);
-    if (rc) store_rollback(tx);
-    else rc = store_commit(tx, err);
+    if (rc)
+        store_rollback(tx);
+    else
+        rc = store_commit(tx, err);
     if (rc) {
         jval_destroy(out->payload);
         *out = (struct job_taken){0};
@@ -234,7 +245,8 @@ enum rc job_renew(struct store *ops, const char *id, const char *owner, int64_t 
     bool more = false;
     enum rc rc = store_begin(ops, STORE_WRITE, &tx, err);
     if (rc) return rc;
-    rc = store_query(tx, "UPDATE job SET lease_until_ms = ?3, progress = coalesce(?4, progress)"
+    rc = store_query(tx,
+                     "UPDATE job SET lease_until_ms = ?3, progress = coalesce(?4, progress)"
                      " WHERE id = ?1 AND owner = ?2 AND state = 'running' RETURNING cancel",
                      STORE_ARGS(STORE_Z(id), STORE_Z(owner), STORE_I(lease_until_ms), STORE_S(progress)), &rows,
                      err);
@@ -259,7 +271,8 @@ enum rc job_end(struct store *ops, const char *id, const char *owner, const stru
     bool again = strcmp(o->state, "queued") == 0;
     enum rc rc = store_begin(ops, STORE_WRITE, &tx, err);
     if (rc) return rc;
-    rc = store_exec(tx, "UPDATE job SET state = ?3, owner = NULL, lease_until_ms = 0, result = ?4, error = ?5,"
+    rc = store_exec(tx,
+                    "UPDATE job SET state = ?3, owner = NULL, lease_until_ms = 0, result = ?4, error = ?5,"
                     " ended_ms = ?6, after_ms = ?7, attempts = attempts - ?8, progress = coalesce(?9, progress)"
                     " WHERE id = ?1 AND owner = ?2 AND state = 'running'",
                     STORE_ARGS(STORE_Z(id), STORE_Z(owner), STORE_Z(o->state), STORE_S(o->result),

@@ -29,7 +29,7 @@ struct job;
 extern const struct module job_module;
 
 enum {
-    JOB_ID_BYTES = 37,               /* a UUID of version 7 (RFC 9562) with its NUL: sorts by creation */
+    JOB_ID_BYTES = 37, /* a UUID of version 7 (RFC 9562) with its NUL: sorts by creation */
     JOB_MAX_PAYLOAD_BYTES = 1 << 20,
     JOB_MAX_RESULT_BYTES = 1 << 16
 };
@@ -39,9 +39,9 @@ enum {
 typedef enum rc (*job_handler)(struct app *app, struct job *job, struct buf *result, struct err *err);
 
 struct job_kind {
-    const char *name;     /* [a-z_]+: "import" */
+    const char *name; /* [a-z_]+: "import" */
     job_handler run;
-    int max_attempts;     /* of starts, crashes included, before it counts as failed; 0: 5 */
+    int max_attempts; /* of starts, crashes included, before it counts as failed; 0: 5 */
 };
 
 /* `kind` is borrowed until job_unregister(), which asks running jobs of the kind to stop (they are queued
@@ -50,10 +50,10 @@ void job_register(const struct job_kind *kind);
 void job_unregister(const struct job_kind *kind);
 
 struct job_request {
-    const char *kind;     /* need not be registered in this process */
-    struct str payload;   /* a JSON value, copied; p NULL: {} */
-    int priority;         /* higher ones first; equal ones in order of creation */
-    const char *key;      /* while a job of this kind and key is queued or running, no second one is made;
+    const char *kind;   /* need not be registered in this process */
+    struct str payload; /* a JSON value, copied; p NULL: {} */
+    int priority;       /* higher ones first; equal ones in order of creation */
+    const char *key;    /* while a job of this kind and key is queued or running, no second one is made;
                            * NULL: no such limit */
 };
 /* Makes the job durable and wakes a worker; `id` gets its id, or that of the one with the same key.
@@ -61,8 +61,8 @@ struct job_request {
 enum rc job_enqueue(struct store *ops, const struct job_request *request, char id[static JOB_ID_BYTES],
                     struct err *err) MUST_USE;
 /* The same as part of the caller's transaction; a worker sees it within half a second of the commit. */
-enum rc job_enqueue_in(struct store_tx *tx, const struct job_request *request,
-                       char id[static JOB_ID_BYTES], struct err *err) MUST_USE;
+enum rc job_enqueue_in(struct store_tx *tx, const struct job_request *request, char id[static JOB_ID_BYTES],
+                       struct err *err) MUST_USE;
 
 /* Asks for the end of a job: a queued one is cancelled at once, a running one when its handler notices.
  * RC_NOT_FOUND; RC_CONFLICT when it has ended already. */

@@ -10,7 +10,7 @@
 
 enum { STAFF = HTTP_MERCHANDISER | HTTP_OPERATOR | HTTP_ADMIN, MAX_PAGE = 100 };
 
-#define JOB_COLUMNS                                                                                \
+#define JOB_COLUMNS \
     "id, kind, state, cancel, priority, attempts, progress, result, error, created_ms, started_ms, ended_ms"
 
 static void write_time(const struct store_rows *rows, int column, const char *key, struct jout *out)
@@ -41,16 +41,17 @@ static void write_job(const struct store_rows *rows, struct jout *out)
     write_json(rows, 7, "result", out);
     struct str error = store_text(rows, 8);
     jout_key(out, "error");
-    if (error.p) jout_str(out, error);
-    else jout_null(out);
+    if (error.p)
+        jout_str(out, error);
+    else
+        jout_null(out);
     write_time(rows, 9, "created", out);
     write_time(rows, 10, "started", out);
     write_time(rows, 11, "ended", out);
     jout_end(out);
 }
 
-static enum rc list_in(struct store_tx *tx, struct http_request *rq, struct http_response *rs,
-                       struct err *err)
+static enum rc list_in(struct store_tx *tx, struct http_request *rq, struct http_response *rs, struct err *err)
 {
     struct store_rows *rows = NULL;
     char last[JOB_ID_BYTES] = "";
@@ -58,11 +59,13 @@ static enum rc list_in(struct store_tx *tx, struct http_request *rq, struct http
     int64_t limit = http_param_i64(rq, "limit", 20), n = 0;
     if (limit < 1 || limit > MAX_PAGE) limit = MAX_PAGE;
     /* Ids sort by creation, so the last id of a page is all that the next page needs to know. */
-    enum rc rc = store_query(tx, "SELECT " JOB_COLUMNS " FROM job WHERE (?1 IS NULL OR id < ?1)"
+    enum rc rc = store_query(tx,
+                             "SELECT " JOB_COLUMNS " FROM job WHERE (?1 IS NULL OR id < ?1)"
                              " AND (?2 IS NULL OR state = ?2) AND (?3 IS NULL OR kind = ?3)"
                              " ORDER BY id DESC LIMIT ?4",
                              STORE_ARGS(STORE_S(http_param(rq, "cursor")), STORE_S(http_param(rq, "state")),
-                                        STORE_S(http_param(rq, "kind")), STORE_I(limit + 1)), &rows, err);
+                                        STORE_S(http_param(rq, "kind")), STORE_I(limit + 1)),
+                             &rows, err);
     jout_object(&rs->json);
     jout_key(&rs->json, "jobs");
     jout_array(&rs->json);
@@ -93,8 +96,8 @@ static enum rc get_in(struct store_tx *tx, struct str id, struct http_response *
 {
     struct store_rows *rows = NULL;
     bool more = false;
-    enum rc rc = store_query(tx, "SELECT " JOB_COLUMNS " FROM job WHERE id = ?1", STORE_ARGS(STORE_S(id)), &rows,
-                             err);
+    enum rc rc =
+        store_query(tx, "SELECT " JOB_COLUMNS " FROM job WHERE id = ?1", STORE_ARGS(STORE_S(id)), &rows, err);
     if (!rc) rc = store_next(rows, &more, err);
     if (!rc && more) write_job(rows, &rs->json);
     if (!rc && !more) rc = err_set(err, RC_NOT_FOUND, "there is no job %.*s", STR_ARG(id));
@@ -119,8 +122,10 @@ static enum rc cancel(struct http_request *rq, struct http_response *rs, struct 
     return rc ? rc : get(rq, rs, err);
 }
 
-#define ID_PARAM                                                                                   \
-    {"id", HTTP_IN_PATH, true, "{\"type\":\"string\",\"minLength\":1,\"maxLength\":36}", "The job's id."}
+#define ID_PARAM                                                                                            \
+    {                                                                                                       \
+        "id", HTTP_IN_PATH, true, "{\"type\":\"string\",\"minLength\":1,\"maxLength\":36}", "The job's id." \
+    }
 
 static const struct http_param list_params[] = {
     {"limit", HTTP_IN_QUERY, false, "{\"type\":\"integer\",\"minimum\":1,\"maximum\":100,\"default\":20}",
@@ -136,15 +141,34 @@ static const struct http_param list_params[] = {
 static const struct http_param id_params[] = {ID_PARAM, {0}};
 
 const struct http_route job_routes[] = {
-    {.path = "/v1/jobs", .method = "GET", .operation = "listJobs", .tag = "jobs",
-     .summary = "Background jobs, the newest first.", .handler = list, .roles = STAFF,
-     .params = list_params, .answer_schema = "JobList"},
-    {.path = "/v1/jobs/{id}", .method = "GET", .operation = "getJob", .tag = "jobs",
-     .summary = "One background job, with its progress and its result.", .handler = get, .roles = STAFF,
-     .params = id_params, .answer_schema = "Job"},
-    {.path = "/v1/jobs/{id}", .method = "DELETE", .operation = "cancelJob", .tag = "jobs",
+    {.path = "/v1/jobs",
+     .method = "GET",
+     .operation = "listJobs",
+     .tag = "jobs",
+     .summary = "Background jobs, the newest first.",
+     .handler = list,
+     .roles = STAFF,
+     .params = list_params,
+     .answer_schema = "JobList"},
+    {.path = "/v1/jobs/{id}",
+     .method = "GET",
+     .operation = "getJob",
+     .tag = "jobs",
+     .summary = "One background job, with its progress and its result.",
+     .handler = get,
+     .roles = STAFF,
+     .params = id_params,
+     .answer_schema = "Job"},
+    {.path = "/v1/jobs/{id}",
+     .method = "DELETE",
+     .operation = "cancelJob",
+     .tag = "jobs",
      .summary = "Cancels a job: at once when it waits, as soon as it can stop when it runs.",
-     .handler = cancel, .roles = STAFF, .params = id_params, .answer_schema = "Job", .answer_status = 202},
+     .handler = cancel,
+     .roles = STAFF,
+     .params = id_params,
+     .answer_schema = "Job",
+     .answer_status = 202},
     {0}};
 
 const struct http_schema job_schemas[] = {
@@ -168,8 +192,7 @@ const struct http_schema job_schemas[] = {
      "\"created\":{\"type\":\"string\",\"format\":\"date-time\"},"
      "\"started\":{\"type\":[\"string\",\"null\"],\"format\":\"date-time\"},"
      "\"ended\":{\"type\":[\"string\",\"null\"],\"format\":\"date-time\"}}}"},
-    {"JobList",
-     "{\"type\":\"object\",\"required\":[\"jobs\",\"next_cursor\"],\"properties\":{"
-     "\"jobs\":{\"type\":\"array\",\"items\":{\"$ref\":\"#/components/schemas/Job\"}},"
-     "\"next_cursor\":{\"type\":[\"string\",\"null\"],\"description\":\"null: the last page\"}}}"},
+    {"JobList", "{\"type\":\"object\",\"required\":[\"jobs\",\"next_cursor\"],\"properties\":{"
+                "\"jobs\":{\"type\":\"array\",\"items\":{\"$ref\":\"#/components/schemas/Job\"}},"
+                "\"next_cursor\":{\"type\":[\"string\",\"null\"],\"description\":\"null: the last page\"}}}"},
     {0}};

@@ -20,8 +20,8 @@ struct job_candidate {
     int64_t priority;
 };
 /* The job of these kinds that should run next: waiting, or left by a worker that died. */
-enum rc job_find(struct store_tx *tx, const struct job_kind *const *kinds, size_t n,
-                 struct job_candidate *best, struct err *err) MUST_USE;
+enum rc job_find(struct store_tx *tx, const struct job_kind *const *kinds, size_t n, struct job_candidate *best,
+                 struct err *err) MUST_USE;
 
 struct job_taken {
     bool taken;
@@ -41,8 +41,8 @@ struct job_outcome {
     const char *state;           /* "done", "failed", "cancelled", or "queued" to run again */
     struct str result, progress; /* JSON; p NULL: none, unchanged */
     const char *error;
-    int64_t after_ms;            /* for "queued": not before */
-    int forgive;                 /* 1: this start does not count as an attempt */
+    int64_t after_ms; /* for "queued": not before */
+    int forgive;      /* 1: this start does not count as an attempt */
 };
 /* Does nothing when `owner` lost it. */
 enum rc job_end(struct store *ops, const char *id, const char *owner, const struct job_outcome *o,

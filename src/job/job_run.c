@@ -30,8 +30,14 @@
 #include <unistd.h>
 
 enum {
-    MAX_KINDS = 32, MAX_WORKERS = 16, STAGE_BYTES = 64, OWNER_BYTES = 48, POLL_MS = 500,
-    RETRY_MS = 5000, FORGET_EVERY_MS = 3600 * 1000, END_TRIES = 5
+    MAX_KINDS = 32,
+    MAX_WORKERS = 16,
+    STAGE_BYTES = 64,
+    OWNER_BYTES = 48,
+    POLL_MS = 500,
+    RETRY_MS = 5000,
+    FORGET_EVERY_MS = 3600 * 1000,
+    END_TRIES = 5
 };
 
 struct job {
@@ -45,12 +51,12 @@ struct job {
     _Atomic bool leaving;   /* the process, or the module, ends */
     _Atomic int64_t lease_until_ms;
 
-    pthread_mutex_t lock;   /* of the four below */
+    pthread_mutex_t lock; /* of the four below */
     int64_t done, total;
     char stage[STAGE_BYTES];
     bool changed;
 
-    struct job *next;       /* these two under the runner's lock */
+    struct job *next; /* these two under the runner's lock */
     int keeping;
 };
 
@@ -68,12 +74,14 @@ static struct runner {
     int64_t lease_ms, keep_ms;
     pthread_t worker[MAX_WORKERS], keeper;
     unsigned n_workers;
-} runner = {.lock = PTHREAD_MUTEX_INITIALIZER, .wake = PTHREAD_COND_INITIALIZER,
-            .quiet = PTHREAD_COND_INITIALIZER};
+} runner = {
+    .lock = PTHREAD_MUTEX_INITIALIZER, .wake = PTHREAD_COND_INITIALIZER, .quiet = PTHREAD_COND_INITIALIZER};
 
 static struct metric jobs = METRIC_GAUGE("penderie_jobs", "Jobs in the store by state.", "state");
 static struct metric seconds = {
-    .name = "penderie_job_seconds", .help = "How long jobs ran, by kind.", .label = "kind",
+    .name = "penderie_job_seconds",
+    .help = "How long jobs ran, by kind.",
+    .label = "kind",
     .kind = METRIC_KIND_HISTOGRAM,
     .bounds = {.1, .5, 1, 2, 5, 10, 30, 60, 120, 300, 600, 1800, 3600, 7200, 14400, 43200}};
 static struct metric takeovers = METRIC_COUNTER(
@@ -125,7 +133,8 @@ void job_register(const struct job_kind *kind)
 {
     pthread_mutex_lock(&runner.lock);
     ASSERT(runner.n_kinds < MAX_KINDS && kind->run && kind->name);
-    for (size_t i = 0; i < runner.n_kinds; i++) ASSERT(strcmp(runner.kinds[i]->name, kind->name) != 0);
+    for (size_t i = 0; i < runner.n_kinds; i++)
+        ASSERT(strcmp(runner.kinds[i]->name, kind->name) != 0);
     runner.kinds[runner.n_kinds++] = kind;
     runner.waking++;
     pthread_cond_broadcast(&runner.wake);
@@ -151,7 +160,8 @@ void job_unregister(const struct job_kind *kind)
         runner.kinds[i] = runner.kinds[--runner.n_kinds];
         break;
     }
-    while (any_running(kind)) pthread_cond_wait(&runner.quiet, &runner.lock);
+    while (any_running(kind))
+        pthread_cond_wait(&runner.quiet, &runner.lock);
     pthread_mutex_unlock(&runner.lock);
 }
 
@@ -193,7 +203,8 @@ static void enter(struct job *job)
     job->next = runner.running;
     runner.running = job;
     bool known = false; /* unregistered since it was chosen? */
-    for (size_t i = 0; i < runner.n_kinds; i++) known = known || runner.kinds[i] == job->kind;
+    for (size_t i = 0; i < runner.n_kinds; i++)
+        known = known || runner.kinds[i] == job->kind;
     if (runner.stopping || !known) atomic_store(&job->leaving, true);
     pthread_mutex_unlock(&runner.lock);
 }
@@ -201,9 +212,11 @@ static void enter(struct job *job)
 static void leave(struct job *job)
 {
     pthread_mutex_lock(&runner.lock);
-    while (job->keeping) pthread_cond_wait(&runner.quiet, &runner.lock);
+    while (job->keeping)
+        pthread_cond_wait(&runner.quiet, &runner.lock);
     struct job **at = &runner.running;
-    while (*at != job) at = &(*at)->next;
+    while (*at != job)
+        at = &(*at)->next;
     *at = job->next;
     pthread_cond_broadcast(&runner.quiet);
     pthread_mutex_unlock(&runner.lock);
@@ -216,7 +229,8 @@ static void word_error(const struct job *job, enum rc rc, struct err *err, char 
     if (rc_http_status(rc) < 500)
         snprintf(shown, 512, "%s", err->message);
     else
-        snprintf(shown, 512, "failed inside the service (%s); its log says more under %s", rc_name(rc), job->id);
+        snprintf(shown, 512, "failed inside the service (%s); its log says more under %s", rc_name(rc),
+                 job->id);
 }
 
 /* What a handler's answer means for the row. */
@@ -294,8 +308,7 @@ static void run_job(struct job *job)
     buf_release(&progress);
 }
 
-static enum rc find(const struct job_kind *const *kinds, size_t n, struct job_candidate *best,
-                    struct err *err)
+static enum rc find(const struct job_kind *const *kinds, size_t n, struct job_candidate *best, struct err *err)
 {
     struct store_tx *tx = NULL;
     enum rc rc = store_begin(runner.app->ops, STORE_READ, &tx, err);
@@ -371,8 +384,10 @@ static void keep(struct job *job)
     if (due || progress.n) {
         enum rc rc = job_renew(runner.app->ops, job->id, runner.owner, until_ms, str_or_none(&progress), &mine,
                                &cancel, &err);
-        if (!rc) atomic_store(&job->lease_until_ms, until_ms);
-        else log_warn("job", "%s %s: cannot renew its lease: %s", job->kind->name, job->id, err.message);
+        if (!rc)
+            atomic_store(&job->lease_until_ms, until_ms);
+        else
+            log_warn("job", "%s %s: cannot renew its lease: %s", job->kind->name, job->id, err.message);
     } else {
         /* Only whether somebody wants it cancelled: a read. */
         struct store_tx *tx = NULL;
@@ -419,7 +434,8 @@ static void count_states(void)
     for (size_t i = 0; i < sizeof states / sizeof *states; i++) {
         int64_t n = 0;
         if (store_get_i64(tx, "SELECT count(*) FROM job WHERE state = ?1", STORE_ARGS(STORE_Z(states[i])), &n,
-                          NULL, NULL)) break;
+                          NULL, NULL))
+            break;
         metric_set(&jobs, states[i], (double)n);
     }
     store_rollback(tx);
@@ -431,7 +447,8 @@ static void forget_old(void)
     int64_t n = 0;
     if (job_forget(runner.app->ops, clock_now_ms() - runner.keep_ms, &n, &err))
         log_warn("job", "cannot delete old jobs: %s", err.message);
-    else if (n) log_info("job", "deleted %lld jobs that ended long ago", (long long)n);
+    else if (n)
+        log_info("job", "deleted %lld jobs that ended long ago", (long long)n);
 }
 
 static void *keep_going(void *arg)
@@ -476,7 +493,8 @@ static void join_all(void)
     pthread_cond_broadcast(&runner.wake);
     pthread_cond_broadcast(&runner.quiet);
     pthread_mutex_unlock(&runner.lock);
-    for (unsigned i = 0; i < runner.n_workers; i++) pthread_join(runner.worker[i], NULL);
+    for (unsigned i = 0; i < runner.n_workers; i++)
+        pthread_join(runner.worker[i], NULL);
     pthread_join(runner.keeper, NULL);
     runner.n_workers = 0;
     runner.started = false;
@@ -523,8 +541,7 @@ static const struct config_key config[] = {
     {"job_lease", CONFIG_DURATION_MS, "30s", 200, 3600000,
      "After how long without a sign of life a job counts as left by its process and is started again by "
      "another one."},
-    {"job_keep", CONFIG_DURATION_MS, "30d", 60000, 3.2e11,
-     "How long jobs that ended stay in the list."},
+    {"job_keep", CONFIG_DURATION_MS, "30d", 60000, 3.2e11, "How long jobs that ended stay in the list."},
     {0}};
 
 static struct metric *const metrics[] = {&jobs, &seconds, &takeovers, NULL};

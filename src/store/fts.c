@@ -22,15 +22,13 @@ enum { MAX_PREFIX_ROWS = 4000, MAX_READ_BYTES = 256 << 20 };
 
 /* ------------------------------------------------------------------------------------------ schemas */
 
-static bool is_name(const char *z)
-{
-    return z && *z && strspn(z, "abcdefghijklmnopqrstuvwxyz_") == strlen(z);
-}
+static bool is_name(const char *z) { return z && *z && strspn(z, "abcdefghijklmnopqrstuvwxyz_") == strlen(z); }
 
 size_t fts_field_count(const struct fts_schema *schema)
 {
     size_t n = 0;
-    while (n < FTS_MAX_FIELDS && schema->fields[n]) n++;
+    while (n < FTS_MAX_FIELDS && schema->fields[n])
+        n++;
     return n;
 }
 
@@ -50,8 +48,10 @@ enum rc fts_sql(char out[static FTS_SQL_BYTES], const char *sql, const struct ft
 {
     struct buf b = BUF_INIT(FTS_SQL_BYTES - 1);
     for (; *sql; sql++) {
-        if (*sql == '#') buf_addz(&b, schema->table);
-        else buf_addc(&b, *sql);
+        if (*sql == '#')
+            buf_addz(&b, schema->table);
+        else
+            buf_addc(&b, *sql);
     }
     enum rc rc = buf_check(&b, "a statement", err);
     if (!rc) memcpy(out, b.p, b.n + 1);
@@ -61,8 +61,10 @@ enum rc fts_sql(char out[static FTS_SQL_BYTES], const char *sql, const struct ft
 
 enum rc fts_damaged(const struct fts_schema *schema, struct err *err)
 {
-    return err_set(err, RC_CORRUPT, "the full-text index %s is damaged: restore a backup, or delete its tables "
-                   "and import again", schema->table);
+    return err_set(err, RC_CORRUPT,
+                   "the full-text index %s is damaged: restore a backup, or delete its tables "
+                   "and import again",
+                   schema->table);
 }
 
 static enum rc check_fields(struct store_tx *tx, const struct fts_schema *schema, const struct buf *names,
@@ -106,12 +108,15 @@ enum rc fts_create(struct store_tx *tx, const struct fts_schema *schema, struct 
     struct buf names = BUF_INIT(FTS_SQL_BYTES);
     fts_check_schema(tx, schema);
     if (tx->failed) return err_set(err, tx->failed, "an earlier statement of this transaction failed");
-    for (size_t i = 0; i < fts_field_count(schema); i++) buf_addf(&names, "%s ", schema->fields[i]);
+    for (size_t i = 0; i < fts_field_count(schema); i++)
+        buf_addf(&names, "%s ", schema->fields[i]);
     enum rc rc = buf_check(&names, "the fields' names", err);
     if (!rc) rc = create_tables(tx, schema, err);
     if (!rc)
-        rc = fts_sql(sql, "INSERT INTO #_stat (id, fields, docs, sums) VALUES (1, ?1, 0, ?2)"
-                     " ON CONFLICT (id) DO NOTHING", schema, err);
+        rc = fts_sql(sql,
+                     "INSERT INTO #_stat (id, fields, docs, sums) VALUES (1, ?1, 0, ?2)"
+                     " ON CONFLICT (id) DO NOTHING",
+                     schema, err);
     if (!rc)
         rc = store_exec(tx, sql, STORE_ARGS(STORE_S(buf_str(&names)), STORE_B(zeros, sizeof zeros)), NULL, err);
     if (!rc) rc = check_fields(tx, schema, &names, err);
@@ -176,17 +181,18 @@ static enum rc read_token(struct search *s, unsigned group, struct str token, bo
     char sql[FTS_SQL_BYTES], behind[FTS_MAX_TOKEN_BYTES];
     struct store_rows *rows = NULL;
     const struct store_value first = STORE_B(token.p, token.n);
-    enum rc rc = fts_sql(sql, prefix ? "SELECT block, n, data FROM #_post WHERE term >= ?1 AND term < ?2"
-                         " ORDER BY term, block LIMIT ?3"
-                                     : "SELECT block, n, data FROM #_post WHERE term = ?1 ORDER BY block",
+    enum rc rc = fts_sql(sql,
+                         prefix ? "SELECT block, n, data FROM #_post WHERE term >= ?1 AND term < ?2"
+                                  " ORDER BY term, block LIMIT ?3"
+                                : "SELECT block, n, data FROM #_post WHERE term = ?1 ORDER BY block",
                          s->schema, err);
     if (rc) return rc;
     if (prefix) {
         /* UTF-8 has no byte 0xff, so the last byte can always be raised by one. */
         memcpy(behind, token.p, token.n);
         behind[token.n - 1] = (char)(behind[token.n - 1] + 1);
-        rc = store_query(s->tx, sql, STORE_ARGS(first, STORE_B(behind, token.n), STORE_I(MAX_PREFIX_ROWS)), &rows,
-                         err);
+        rc = store_query(s->tx, sql, STORE_ARGS(first, STORE_B(behind, token.n), STORE_I(MAX_PREFIX_ROWS)),
+                         &rows, err);
     } else {
         rc = store_query(s->tx, sql, STORE_ARGS(first), &rows, err);
     }
@@ -267,7 +273,8 @@ static void offer(struct search *s, int64_t doc, double score)
     struct fts_hit hit = {doc, score};
     if (s->n_hits < s->cap) {
         size_t i = s->n_hits++;
-        for (; i && worse(&hit, &s->hits[(i - 1) / 2]); i = (i - 1) / 2) s->hits[i] = s->hits[(i - 1) / 2];
+        for (; i && worse(&hit, &s->hits[(i - 1) / 2]); i = (i - 1) / 2)
+            s->hits[i] = s->hits[(i - 1) / 2];
         s->hits[i] = hit;
     } else if (worse(&s->hits[0], &hit)) {
         s->hits[0] = hit;
@@ -288,7 +295,8 @@ static bool add_postings(const struct search *s, struct tally *t, const struct c
     int slot = -1;
     while (r.p < r.end) {
         uint32_t delta = fts_read_varint(&r);
-        if (r.bad || !delta || delta >= FTS_BLOCK + 1 || slot + (int)delta >= FTS_BLOCK || r.p >= r.end) return false;
+        if (r.bad || !delta || delta >= FTS_BLOCK + 1 || slot + (int)delta >= FTS_BLOCK || r.p >= r.end)
+            return false;
         slot += (int)delta;
         const uint8_t *lengths = t->lengths + (size_t)slot * s->n_fields;
         unsigned mask = *r.p++;
@@ -316,26 +324,28 @@ static void end_group(const struct search *s, struct tally *t, unsigned group)
     }
 }
 
-static enum rc read_lengths(struct search *s, const char *sql, int64_t block, struct tally *t,
-                            struct err *err)
+static enum rc read_lengths(struct search *s, const char *sql, int64_t block, struct tally *t, struct err *err)
 {
     struct store_rows *rows = NULL;
     bool more = false;
     size_t size = FTS_BLOCK * s->n_fields;
     enum rc rc = store_query(s->tx, sql, STORE_ARGS(STORE_I(block)), &rows, err);
     if (!rc) rc = store_next(rows, &more, err);
-    if (!rc && more && store_blob(rows, 0).n == size) memcpy(t->lengths, store_blob(rows, 0).p, size);
-    else if (!rc) rc = fts_damaged(s->schema, err);
+    if (!rc && more && store_blob(rows, 0).n == size)
+        memcpy(t->lengths, store_blob(rows, 0).p, size);
+    else if (!rc)
+        rc = fts_damaged(s->schema, err);
     store_rows_close(rows);
     return rc;
 }
 
 /* n chunks of one block, by group. */
-static enum rc search_block(struct search *s, const char *sql, const struct chunk *c, size_t n,
-                            struct tally *t, struct err *err)
+static enum rc search_block(struct search *s, const char *sql, const struct chunk *c, size_t n, struct tally *t,
+                            struct err *err)
 {
     size_t groups = 0;
-    for (size_t i = 0; i < n; i++) groups += i == 0 || c[i].group != c[i - 1].group;
+    for (size_t i = 0; i < n; i++)
+        groups += i == 0 || c[i].group != c[i - 1].group;
     if (!s->any && groups < s->n_groups) return RC_OK; /* none of the block can hold all */
     enum rc rc = read_lengths(s, sql, c->block, t, err);
     if (rc) return rc;
@@ -367,7 +377,8 @@ static enum rc search_blocks(struct search *s, struct err *err)
                    : err_set(err, RC_NOMEM, "out of memory: full text");
     if (s->n_chunks) qsort(s->chunk, s->n_chunks, sizeof *s->chunk, by_block_and_group);
     for (size_t i = 0, n; i < s->n_chunks && !rc; i += n) {
-        for (n = 1; i + n < s->n_chunks && s->chunk[i + n].block == s->chunk[i].block;) n++;
+        for (n = 1; i + n < s->n_chunks && s->chunk[i + n].block == s->chunk[i].block;)
+            n++;
         rc = search_block(s, sql, s->chunk + i, n, t, err);
     }
     free(t);
@@ -377,11 +388,15 @@ static enum rc search_blocks(struct search *s, struct err *err)
 static int best_first(const void *a, const void *b) { return worse(a, b) ? 1 : -1; }
 
 enum rc fts_search(struct store_tx *tx, const struct fts_schema *schema, const struct fts_term *terms,
-                   size_t n_terms, bool any, size_t cap, struct fts_hit *hits, size_t *n,
-                   struct err *err)
+                   size_t n_terms, bool any, size_t cap, struct fts_hit *hits, size_t *n, struct err *err)
 {
-    struct search s = {.tx = tx, .schema = schema, .any = any, .hits = hits, .cap = cap,
-                       .n_fields = fts_field_count(schema), .data = BUF_INIT(MAX_READ_BYTES)};
+    struct search s = {.tx = tx,
+                       .schema = schema,
+                       .any = any,
+                       .hits = hits,
+                       .cap = cap,
+                       .n_fields = fts_field_count(schema),
+                       .data = BUF_INIT(MAX_READ_BYTES)};
     fts_check_schema(tx, schema);
     *n = 0;
     if (n_terms > FTS_MAX_TERMS)

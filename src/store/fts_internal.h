@@ -26,9 +26,7 @@
 #include "base/buf.h"
 #include "store/store_ops.h"
 
-enum {
-    FTS_BLOCK = 1024, FTS_MAX_TOKEN_BYTES = 64, FTS_SQL_BYTES = 1024, FTS_MAX_BLOB_BYTES = 1 << 24
-};
+enum { FTS_BLOCK = 1024, FTS_MAX_TOKEN_BYTES = 64, FTS_SQL_BYTES = 1024, FTS_MAX_BLOB_BYTES = 1 << 24 };
 
 struct fts_counts {
     uint8_t of[FTS_MAX_FIELDS];

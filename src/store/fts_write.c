@@ -66,14 +66,16 @@ static enum rc no_memory(struct err *err) { return err_set(err, RC_NOMEM, "out o
 
 void fts_add_varint(struct buf *b, uint32_t v)
 {
-    for (; v >= 0x80; v >>= 7) buf_addc(b, (char)(v | 0x80));
+    for (; v >= 0x80; v >>= 7)
+        buf_addc(b, (char)(v | 0x80));
     buf_addc(b, (char)v);
 }
 
 void fts_add_counts(struct buf *b, const struct fts_counts *counts)
 {
     unsigned mask = 0;
-    for (int f = 0; f < FTS_MAX_FIELDS; f++) mask |= (unsigned)(counts->of[f] != 0) << f;
+    for (int f = 0; f < FTS_MAX_FIELDS; f++)
+        mask |= (unsigned)(counts->of[f] != 0) << f;
     buf_addc(b, (char)mask);
     for (int f = 0; f < FTS_MAX_FIELDS; f++)
         if (counts->of[f]) buf_addc(b, (char)counts->of[f]);
@@ -84,8 +86,10 @@ static bool is_blank(char c) { return c == ' ' || (c >= '\t' && c <= '\r'); }
 bool fts_next_token(struct str *text, struct str *token)
 {
     size_t n = 0;
-    while (text->n && is_blank(text->p[0])) *text = str_sub(*text, 1, text->n);
-    while (n < text->n && !is_blank(text->p[n])) n++;
+    while (text->n && is_blank(text->p[0]))
+        *text = str_sub(*text, 1, text->n);
+    while (n < text->n && !is_blank(text->p[n]))
+        n++;
     *token = str_utf8_cut(str_sub(*text, 0, n), FTS_MAX_TOKEN_BYTES);
     *text = str_sub(*text, n, text->n);
     return n > 0;
@@ -253,8 +257,8 @@ static void *grown(void *v, size_t n, size_t *cap, size_t size)
     return bigger;
 }
 
-static enum rc add_change(struct fts_pending *p, int64_t doc, struct str text,
-                          const struct fts_counts *counts, struct err *err)
+static enum rc add_change(struct fts_pending *p, int64_t doc, struct str text, const struct fts_counts *counts,
+                          struct err *err)
 {
     const struct term *term = intern(p, text);
     void *room = grown(p->change, p->n_changes, &p->cap_changes, sizeof *p->change);
@@ -265,8 +269,8 @@ static enum rc add_change(struct fts_pending *p, int64_t doc, struct str text,
     return RC_OK;
 }
 
-static enum rc add_length(struct fts_pending *p, int64_t doc, const struct tokens *was,
-                          const struct tokens *is, struct err *err)
+static enum rc add_length(struct fts_pending *p, int64_t doc, const struct tokens *was, const struct tokens *is,
+                          struct err *err)
 {
     void *room = grown(p->length, p->n_lengths, &p->cap_lengths, sizeof *p->length);
     if (!room) return no_memory(err);
@@ -276,7 +280,8 @@ static enum rc add_length(struct fts_pending *p, int64_t doc, const struct token
     c->order = (uint32_t)p->n_lengths++;
     memcpy(c->lengths, is->lengths, sizeof c->lengths);
     p->docs_added += is->present - was->present;
-    for (int f = 0; f < FTS_MAX_FIELDS; f++) p->sums_added[f] += is->lengths[f] - was->lengths[f];
+    for (int f = 0; f < FTS_MAX_FIELDS; f++)
+        p->sums_added[f] += is->lengths[f] - was->lengths[f];
     return RC_OK;
 }
 
@@ -339,8 +344,10 @@ static enum rc make_statements(const struct fts_schema *schema, struct statement
 {
     enum rc rc = fts_sql(s->get, "SELECT data FROM #_post WHERE term = ?1 AND block = ?2", schema, err);
     if (!rc)
-        rc = fts_sql(s->put, "INSERT INTO #_post (term, block, n, data) VALUES (?1, ?2, ?3, ?4)"
-                     " ON CONFLICT (term, block) DO UPDATE SET n = excluded.n, data = excluded.data", schema, err);
+        rc = fts_sql(s->put,
+                     "INSERT INTO #_post (term, block, n, data) VALUES (?1, ?2, ?3, ?4)"
+                     " ON CONFLICT (term, block) DO UPDATE SET n = excluded.n, data = excluded.data",
+                     schema, err);
     if (!rc) rc = fts_sql(s->del, "DELETE FROM #_post WHERE term = ?1 AND block = ?2", schema, err);
     return rc;
 }
@@ -370,17 +377,18 @@ static bool merge_postings(struct str row, const struct change *c, size_t n, str
     for (size_t i = 0; i < n; i++) {
         if (i + 1 < n && c[i + 1].doc == c[i].doc) continue;
         int at = (int)fts_slot(c[i].doc);
-        for (; more && slot < at; more = fts_read_posting(&r, &slot, &counts)) put_posting(w, slot, &counts);
+        for (; more && slot < at; more = fts_read_posting(&r, &slot, &counts))
+            put_posting(w, slot, &counts);
         if (more && slot == at) more = fts_read_posting(&r, &slot, &counts);
         put_posting(w, at, &c[i].counts);
     }
-    for (; more; more = fts_read_posting(&r, &slot, &counts)) put_posting(w, slot, &counts);
+    for (; more; more = fts_read_posting(&r, &slot, &counts))
+        put_posting(w, slot, &counts);
     return !r.bad;
 }
 
-static enum rc flush_row(struct store_tx *tx, const struct fts_schema *schema,
-                         const struct statements *sql, const struct change *c, size_t n, struct buf *out,
-                         struct err *err)
+static enum rc flush_row(struct store_tx *tx, const struct fts_schema *schema, const struct statements *sql,
+                         const struct change *c, size_t n, struct buf *out, struct err *err)
 {
     struct store_rows *rows = NULL;
     bool more = false, sound = true;
@@ -395,7 +403,8 @@ static enum rc flush_row(struct store_tx *tx, const struct fts_schema *schema,
     if (!rc) rc = buf_check(out, "a full-text row", err);
     if (rc) return rc;
     if (w.n)
-        return store_exec(tx, sql->put, STORE_ARGS(term, block, STORE_I(w.n), STORE_B(out->p, out->n)), NULL, err);
+        return store_exec(tx, sql->put, STORE_ARGS(term, block, STORE_I(w.n), STORE_B(out->p, out->n)), NULL,
+                          err);
     return more ? store_exec(tx, sql->del, STORE_ARGS(term, block), NULL, err) : RC_OK;
 }
 
@@ -424,12 +433,15 @@ static enum rc flush_lengths_of(struct store_tx *tx, const struct fts_schema *sc
     if (!rc) rc = store_next(rows, &more, err);
     if (!rc && more) {
         struct str is = store_blob(rows, 0);
-        if (is.n == size) memcpy(lengths, is.p, size);
-        else rc = fts_damaged(schema, err);
+        if (is.n == size)
+            memcpy(lengths, is.p, size);
+        else
+            rc = fts_damaged(schema, err);
     }
     store_rows_close(rows);
     if (rc) return rc;
-    for (size_t i = 0; i < n; i++) memcpy(lengths + fts_slot(c[i].doc) * n_fields, c[i].lengths, n_fields);
+    for (size_t i = 0; i < n; i++)
+        memcpy(lengths + fts_slot(c[i].doc) * n_fields, c[i].lengths, n_fields);
     return store_exec(tx, put, STORE_ARGS(STORE_I(fts_block(c->doc)), STORE_B(lengths, size)), NULL, err);
 }
 
@@ -438,12 +450,15 @@ static enum rc flush_lengths(struct store_tx *tx, struct fts_pending *p, struct 
     char get[FTS_SQL_BYTES], put[FTS_SQL_BYTES];
     enum rc rc = fts_sql(get, "SELECT lengths FROM #_len WHERE block = ?1", p->schema, err);
     if (!rc)
-        rc = fts_sql(put, "INSERT INTO #_len (block, lengths) VALUES (?1, ?2)"
-                     " ON CONFLICT (block) DO UPDATE SET lengths = excluded.lengths", p->schema, err);
+        rc = fts_sql(put,
+                     "INSERT INTO #_len (block, lengths) VALUES (?1, ?2)"
+                     " ON CONFLICT (block) DO UPDATE SET lengths = excluded.lengths",
+                     p->schema, err);
     if (p->n_lengths) qsort(p->length, p->n_lengths, sizeof *p->length, by_doc);
     for (size_t i = 0, n; i < p->n_lengths && !rc; i += n) {
         const struct length_change *c = p->length + i;
-        for (n = 1; i + n < p->n_lengths && fts_block(c[n].doc) == fts_block(c->doc);) n++;
+        for (n = 1; i + n < p->n_lengths && fts_block(c[n].doc) == fts_block(c->doc);)
+            n++;
         rc = flush_lengths_of(tx, p->schema, get, put, c, n, err);
     }
     return rc;
@@ -461,10 +476,12 @@ static enum rc flush_stat(struct store_tx *tx, struct fts_pending *p, struct err
     if (!rc) rc = store_next(rows, &more, err);
     if (!rc && more && store_blob(rows, 0).n == sizeof sums)
         memcpy(sums, store_blob(rows, 0).p, sizeof sums);
-    else if (!rc) rc = fts_damaged(p->schema, err);
+    else if (!rc)
+        rc = fts_damaged(p->schema, err);
     store_rows_close(rows);
     if (rc) return rc;
-    for (int f = 0; f < FTS_MAX_FIELDS; f++) sums[f] += p->sums_added[f];
+    for (int f = 0; f < FTS_MAX_FIELDS; f++)
+        sums[f] += p->sums_added[f];
     return store_exec(tx, put, STORE_ARGS(STORE_I(p->docs_added), STORE_B(sums, sizeof sums)), NULL, err);
 }
 
@@ -502,8 +519,8 @@ static enum rc pending_for(struct store_tx *tx, const struct fts_schema *schema,
 }
 
 /* What the document held before; the tokens point into *data. */
-static enum rc read_old(struct store_tx *tx, const struct fts_schema *schema, int64_t doc,
-                        struct buf *data, struct tokens *out, struct err *err)
+static enum rc read_old(struct store_tx *tx, const struct fts_schema *schema, int64_t doc, struct buf *data,
+                        struct tokens *out, struct err *err)
 {
     char sql[FTS_SQL_BYTES];
     struct store_rows *rows = NULL;
@@ -529,9 +546,11 @@ static enum rc replace(struct store_tx *tx, const struct fts_schema *schema, int
     if (is->present) encode_tokens(is, fts_field_count(schema), &new_data);
     rc = buf_check(&new_data, "a document's tokens", err);
     if (rc || (was.present == is->present && str_eq(buf_str(&old_data), buf_str(&new_data)))) goto out;
-    rc = fts_sql(sql, is->present ? "INSERT INTO #_doc (doc, tokens) VALUES (?1, ?2)"
-                 " ON CONFLICT (doc) DO UPDATE SET tokens = excluded.tokens"
-                                  : "DELETE FROM #_doc WHERE doc = ?1", schema, err);
+    rc = fts_sql(sql,
+                 is->present ? "INSERT INTO #_doc (doc, tokens) VALUES (?1, ?2)"
+                               " ON CONFLICT (doc) DO UPDATE SET tokens = excluded.tokens"
+                             : "DELETE FROM #_doc WHERE doc = ?1",
+                 schema, err);
     if (!rc) {
         const struct store_value args[] = {STORE_I(doc), STORE_B(new_data.p, new_data.n)};
         rc = store_exec(tx, sql, args, is->present ? 2 : 1, NULL, err);
@@ -545,8 +564,8 @@ out:
     return rc;
 }
 
-enum rc fts_put(struct store_tx *tx, const struct fts_schema *schema, int64_t doc,
-                const struct str *fields, struct err *err)
+enum rc fts_put(struct store_tx *tx, const struct fts_schema *schema, int64_t doc, const struct str *fields,
+                struct err *err)
 {
     struct tokens is = {0};
     fts_check_schema(tx, schema);

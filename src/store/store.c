@@ -19,8 +19,7 @@ struct store_value store_value_text(struct str s)
 
 /* ------------------------------------------------------------------------------------ open, close */
 
-enum rc store_open(const char *url, const struct store_options *options, struct store **out,
-                   struct err *err)
+enum rc store_open(const char *url, const struct store_options *options, struct store **out, struct err *err)
 {
     struct store_options o = *options;
     *out = NULL;
@@ -50,10 +49,7 @@ void store_close(struct store *s)
 
 /* ----------------------------------------------------------------------------------- transactions */
 
-static void check_owner(const struct store_tx *tx)
-{
-    ASSERT(pthread_equal(tx->owner, pthread_self()));
-}
+static void check_owner(const struct store_tx *tx) { ASSERT(pthread_equal(tx->owner, pthread_self())); }
 
 enum rc store_begin(struct store *s, enum store_mode mode, struct store_tx **out, struct err *err)
 {
@@ -77,8 +73,10 @@ enum rc store_commit(struct store_tx *tx, struct err *err)
     check_owner(tx);
     ASSERT(tx->open_rows == 0);
     enum rc failed = tx->failed;
-    if (failed) (void)err_set(err, failed, "nothing was kept: a statement of this transaction had failed");
-    else failed = fts_pending_flush(tx, err);
+    if (failed)
+        (void)err_set(err, failed, "nothing was kept: a statement of this transaction had failed");
+    else
+        failed = fts_pending_flush(tx, err);
     fts_pending_drop(tx);
     if (!failed) return tx->store->ops->commit(tx, err);
     tx->store->ops->rollback(tx);
@@ -108,8 +106,7 @@ static enum rc check_args(const struct store_value *args, size_t n, struct err *
     return RC_OK;
 }
 
-static enum rc before_statement(struct store_tx *tx, const struct store_value *args, size_t n,
-                                struct err *err)
+static enum rc before_statement(struct store_tx *tx, const struct store_value *args, size_t n, struct err *err)
 {
     check_owner(tx);
     if (tx->failed)
@@ -180,15 +177,9 @@ bool store_is_null(const struct store_rows *rows, int column)
     return ops_of(rows)->column_null(rows, column);
 }
 
-int64_t store_i64(const struct store_rows *rows, int column)
-{
-    return ops_of(rows)->column_i64(rows, column);
-}
+int64_t store_i64(const struct store_rows *rows, int column) { return ops_of(rows)->column_i64(rows, column); }
 
-double store_f64(const struct store_rows *rows, int column)
-{
-    return ops_of(rows)->column_f64(rows, column);
-}
+double store_f64(const struct store_rows *rows, int column) { return ops_of(rows)->column_f64(rows, column); }
 
 struct str store_text(const struct store_rows *rows, int column)
 {
@@ -243,14 +234,18 @@ static enum rc check_applied(struct migrator *m, int version, struct str sha, st
         char hex[CRYPT_HEX_BYTES];
         sha_of(one, hex);
         if (!str_eqz(sha, hex))
-            return err_set(err, RC_CONFLICT, "store %s: migration %s %d is not the one that was applied; "
-                           "it must never be edited once released", m->store->name, m->module, version);
+            return err_set(err, RC_CONFLICT,
+                           "store %s: migration %s %d is not the one that was applied; "
+                           "it must never be edited once released",
+                           m->store->name, m->module, version);
         ASSERT(m->applied < MAX_MIGRATIONS);
         m->versions[m->applied++] = version;
         return RC_OK;
     }
-    return err_set(err, RC_CONFLICT, "store %s was made by a newer Penderie (%s %d): use that version, or "
-                   "a backup from before the upgrade", m->store->name, m->module, version);
+    return err_set(err, RC_CONFLICT,
+                   "store %s was made by a newer Penderie (%s %d): use that version, or "
+                   "a backup from before the upgrade",
+                   m->store->name, m->module, version);
 }
 
 static bool was_applied(const struct migrator *m, int version)
@@ -280,8 +275,7 @@ static enum rc read_applied(struct migrator *m, struct store_tx *tx, struct err 
     return rc;
 }
 
-static enum rc apply(struct migrator *m, struct store_tx *tx, const struct migration *one,
-                     struct err *err)
+static enum rc apply(struct migrator *m, struct store_tx *tx, const struct migration *one, struct err *err)
 {
     char hex[CRYPT_HEX_BYTES];
     sha_of(one, hex);
@@ -292,23 +286,26 @@ static enum rc apply(struct migrator *m, struct store_tx *tx, const struct migra
     }
     const struct store_value args[] = {STORE_Z(m->module), STORE_I(one->version), STORE_Z(hex),
                                        STORE_I(clock_now_ms())};
-    return store_exec(tx, "INSERT INTO migration (module, version, sha, at_ms) VALUES (?1, ?2, ?3, ?4)",
-                      args, 4, NULL, err);
+    return store_exec(tx, "INSERT INTO migration (module, version, sha, at_ms) VALUES (?1, ?2, ?3, ?4)", args,
+                      4, NULL, err);
 }
 
 static enum rc apply_missing(struct migrator *m, struct store_tx *tx, struct err *err)
 {
     enum rc rc = tx->store->ops->lock_migrations(tx, err);
     if (!rc)
-        rc = store_exec(tx, "CREATE TABLE IF NOT EXISTS migration (module TEXT NOT NULL, version INTEGER "
+        rc = store_exec(tx,
+                        "CREATE TABLE IF NOT EXISTS migration (module TEXT NOT NULL, version INTEGER "
                         "NOT NULL, sha TEXT NOT NULL, at_ms INTEGER NOT NULL, PRIMARY KEY (module, version))",
                         NULL, 0, NULL, err);
     if (!rc) rc = read_applied(m, tx, err); /* again: another process may have been quicker */
     int before = m->newest_applied;
     for (const struct migration *one = m->list; !rc && one->version; one++)
         if (belongs(m, one) && one->version <= before && !was_applied(m, one->version))
-            rc = err_set(err, RC_CONFLICT, "store %s: migration %s %d came after %d had been applied; give "
-                         "it a higher number", m->store->name, m->module, one->version, before);
+            rc = err_set(err, RC_CONFLICT,
+                         "store %s: migration %s %d came after %d had been applied; give "
+                         "it a higher number",
+                         m->store->name, m->module, one->version, before);
     for (const struct migration *one = m->list; !rc && one->version; one++)
         if (belongs(m, one) && one->version > before) rc = apply(m, tx, one, err);
     return rc;
@@ -326,8 +323,7 @@ static int count_known(const struct migrator *m)
     return n;
 }
 
-enum rc store_migrate(struct store *s, const char *module, const struct migration *list,
-                      struct err *err)
+enum rc store_migrate(struct store *s, const char *module, const struct migration *list, struct err *err)
 {
     struct migrator m = {.store = s, .module = module, .list = list};
     struct store_tx *tx = NULL;
@@ -353,10 +349,7 @@ enum rc store_migrate(struct store *s, const char *module, const struct migratio
     return rc;
 }
 
-enum rc store_version(struct store *s, int64_t *out, struct err *err)
-{
-    return s->ops->version(s, out, err);
-}
+enum rc store_version(struct store *s, int64_t *out, struct err *err) { return s->ops->version(s, out, err); }
 
 enum rc store_backup(struct store *s, const char *path, struct err *err)
 {

@@ -44,8 +44,8 @@ struct store_value {
 #define STORE_NIL ((struct store_value){.type = STORE_NULL})
 struct store_value store_value_text(struct str s);
 /* Values and their number, as two arguments: store_exec(tx, sql, STORE_ARGS(STORE_I(1), STORE_Z("a")), ... */
-#define STORE_ARGS(...)                                                                            \
-    ((const struct store_value[]){__VA_ARGS__}),                                                   \
+#define STORE_ARGS(...)                          \
+    ((const struct store_value[]){__VA_ARGS__}), \
         (sizeof((const struct store_value[]){__VA_ARGS__}) / sizeof(struct store_value))
 #define STORE_NO_ARGS NULL, 0
 

@@ -29,7 +29,7 @@ struct store_tx {
     pthread_t owner;
     int open_rows;
     struct fts_pending *fts; /* changes to a full-text index that are not yet written; NULL: none */
-    enum rc failed; /* of the first statement that failed: the transaction can only be rolled back */
+    enum rc failed;          /* of the first statement that failed: the transaction can only be rolled back */
 };
 
 struct store_rows {
@@ -40,8 +40,7 @@ struct store_rows {
 struct store_ops {
     const char *scheme; /* what stands before the ':' of a URL */
     /* `rest` stands behind it; options are complete. Fills the backend's part; store.c the rest. */
-    enum rc (*open)(const char *rest, const struct store_options *options, struct store **out,
-                    struct err *err);
+    enum rc (*open)(const char *rest, const struct store_options *options, struct store **out, struct err *err);
     void (*close)(struct store *s);
     enum rc (*begin)(struct store *s, enum store_mode mode, struct store_tx **out, struct err *err);
     enum rc (*commit)(struct store_tx *tx, struct err *err); /* rolls back when it fails */

@@ -72,8 +72,10 @@ static enum rc make_file(const char *path, bool read_only, struct err *err)
     if (fs_exists(path)) return RC_OK;
     if (read_only) return err_set(err, RC_NOT_FOUND, "there is no database at %s yet", path);
     int fd = open(path, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
-    if (fd >= 0) close(fd);
-    else if (errno != EEXIST) return err_errno(err, "cannot make the database %s", path);
+    if (fd >= 0)
+        close(fd);
+    else if (errno != EEXIST)
+        return err_errno(err, "cannot make the database %s", path);
     return RC_OK;
 }
 
@@ -99,8 +101,7 @@ static enum rc claim(struct connection *c, const char *path, bool read_only, str
     if (!code) code = get_number(c->db, "SELECT count(*) FROM sqlite_schema", &tables);
     if (code) return connection_error(c, code, "opening", err);
     if (id == APPLICATION_ID) return RC_OK;
-    if (id || tables || read_only)
-        return err_set(err, RC_CORRUPT, "%s is not a database of Penderie", path);
+    if (id || tables || read_only) return err_set(err, RC_CORRUPT, "%s is not a database of Penderie", path);
     snprintf(sql, sizeof sql, "PRAGMA application_id=%d", APPLICATION_ID);
     code = sqlite3_exec(c->db, sql, NULL, NULL, NULL);
     return code ? connection_error(c, code, "opening", err) : RC_OK;
@@ -178,17 +179,17 @@ static void sqlite_close(struct store *base)
 
 /* ------------------------------------------------------------------------------ the writer's seat */
 
-static struct timespec at_mono_us(int64_t us)
-{
-    return (struct timespec){us / 1000000, us % 1000000 * 1000};
-}
+static struct timespec at_mono_us(int64_t us) { return (struct timespec){us / 1000000, us % 1000000 * 1000}; }
 
 static void leave_queue(struct sqlite_store *s, struct waiter *w)
 {
     struct waiter *before = NULL;
-    for (struct waiter *at = s->first; at && at != w; at = at->next) before = at;
-    if (before) before->next = w->next;
-    else s->first = w->next;
+    for (struct waiter *at = s->first; at && at != w; at = at->next)
+        before = at;
+    if (before)
+        before->next = w->next;
+    else
+        s->first = w->next;
     if (s->last == w) s->last = before;
 }
 
@@ -207,10 +208,13 @@ static bool take_seat(struct sqlite_store *s, int64_t deadline_us)
         pthread_condattr_setclock(&attr, CLOCK_MONOTONIC);
         pthread_cond_init(&w.turn, &attr);
         pthread_condattr_destroy(&attr);
-        if (s->last) s->last->next = &w;
-        else s->first = &w;
+        if (s->last)
+            s->last->next = &w;
+        else
+            s->first = &w;
         s->last = &w;
-        while (!w.granted && pthread_cond_timedwait(&w.turn, &s->lock, &deadline) != ETIMEDOUT) continue;
+        while (!w.granted && pthread_cond_timedwait(&w.turn, &s->lock, &deadline) != ETIMEDOUT)
+            continue;
         granted = w.granted; /* may have come with the timeout */
         if (!granted) leave_queue(s, &w);
         pthread_cond_destroy(&w.turn);
@@ -257,8 +261,10 @@ static enum rc begin_write(struct sqlite_store *s, struct store_tx **out, struct
         return err_set(err, RC_BUSY, "the database %s is busy with other changes; try again", s->path);
     if (!s->writer) rc = connection_open(s, s->path, CONNECTION_WRITER, s->busy_ms, &s->writer, err);
     if (!rc) rc = begin_on(s->writer, deadline_us, err);
-    if (rc) give_seat(s);
-    else *out = &s->writer->base;
+    if (rc)
+        give_seat(s);
+    else
+        *out = &s->writer->base;
     return rc;
 }
 
@@ -295,13 +301,14 @@ static enum rc begin_read(struct sqlite_store *s, struct store_tx **out, struct 
     struct connection *c = take_idle(s);
     if (!c) rc = connection_open(s, s->path, CONNECTION_READER, s->busy_ms, &c, err);
     if (!rc) rc = begin_on(c, clock_mono_us() + s->busy_ms * 1000, err);
-    if (rc) give_reader(s, c, false);
-    else *out = &c->base;
+    if (rc)
+        give_reader(s, c, false);
+    else
+        *out = &c->base;
     return rc;
 }
 
-static enum rc sqlite_begin(struct store *base, enum store_mode mode, struct store_tx **out,
-                            struct err *err)
+static enum rc sqlite_begin(struct store *base, enum store_mode mode, struct store_tx **out, struct err *err)
 {
     struct sqlite_store *s = store_of(base);
     return mode == STORE_WRITE ? begin_write(s, out, err) : begin_read(s, out, err);
@@ -350,11 +357,16 @@ static int bind(sqlite3_stmt *stmt, int i, const struct store_value *v, sqlite3_
 {
     const char *p = v->s.p ? v->s.p : ""; /* a NULL pointer would bind NULL */
     switch (v->type) {
-    case STORE_INTEGER: return sqlite3_bind_int64(stmt, i, v->i);
-    case STORE_REAL: return sqlite3_bind_double(stmt, i, v->f);
-    case STORE_TEXT: return sqlite3_bind_text64(stmt, i, p, v->s.n, keep, SQLITE_UTF8);
-    case STORE_BLOB: return sqlite3_bind_blob64(stmt, i, p, v->s.n, keep);
-    case STORE_NULL: break;
+    case STORE_INTEGER:
+        return sqlite3_bind_int64(stmt, i, v->i);
+    case STORE_REAL:
+        return sqlite3_bind_double(stmt, i, v->f);
+    case STORE_TEXT:
+        return sqlite3_bind_text64(stmt, i, p, v->s.n, keep, SQLITE_UTF8);
+    case STORE_BLOB:
+        return sqlite3_bind_blob64(stmt, i, p, v->s.n, keep);
+    case STORE_NULL:
+        break;
     }
     return sqlite3_bind_null(stmt, i);
 }
@@ -370,7 +382,8 @@ static enum rc take_bound(struct store_tx *tx, const char *sql, const struct sto
     ASSERT((size_t)sqlite3_bind_parameter_count(s->handle) == n);
     ASSERT(tx->mode == STORE_WRITE || sqlite3_stmt_readonly(s->handle));
     int code = SQLITE_OK;
-    for (size_t i = 0; i < n && !code; i++) code = bind(s->handle, (int)i + 1, &args[i], keep);
+    for (size_t i = 0; i < n && !code; i++)
+        code = bind(s->handle, (int)i + 1, &args[i], keep);
     if (!code) return RC_OK;
     rc = connection_error(c, code, sql, err);
     statement_release(s);
@@ -387,10 +400,12 @@ static enum rc sqlite_exec(struct store_tx *tx, const char *sql, const struct st
     enum rc rc = take_bound(tx, sql, args, n, SQLITE_STATIC, &s, err);
     if (rc) return rc;
     int64_t before = sqlite3_total_changes64(c->db);
-    while ((code = sqlite3_step(s->handle)) == SQLITE_ROW) continue;
+    while ((code = sqlite3_step(s->handle)) == SQLITE_ROW)
+        continue;
     if (code != SQLITE_DONE) rc = connection_error(c, code, sql, err);
     /* sqlite3_changes64() keeps the count of an earlier statement where this one changed nothing. */
-    else *changed = sqlite3_total_changes64(c->db) == before ? 0 : sqlite3_changes64(c->db);
+    else
+        *changed = sqlite3_total_changes64(c->db) == before ? 0 : sqlite3_changes64(c->db);
     statement_release(s);
     return rc;
 }
@@ -403,8 +418,8 @@ static enum rc sqlite_script(struct store_tx *tx, const char *sql, struct err *e
     return code ? connection_error(c, code, "a migration", err) : RC_OK;
 }
 
-static enum rc sqlite_query(struct store_tx *tx, const char *sql, const struct store_value *args,
-                            size_t n, struct store_rows **out, struct err *err)
+static enum rc sqlite_query(struct store_tx *tx, const char *sql, const struct store_value *args, size_t n,
+                            struct store_rows **out, struct err *err)
 {
     struct statement *s = NULL;
     enum rc rc = take_bound(tx, sql, args, n, SQLITE_TRANSIENT, &s, err);
@@ -542,7 +557,8 @@ static enum rc copy(struct connection *from, const char *path, struct err *err)
     code = sqlite3_open_v2(path, &to, SQLITE_OPEN_READWRITE | SQLITE_OPEN_NOMUTEX, NULL);
     if (!code) {
         sqlite3_backup *b = sqlite3_backup_init(to, "main", from->db, "main");
-        while (b && (code = sqlite3_backup_step(b, BACKUP_PAGES)) == SQLITE_OK) continue;
+        while (b && (code = sqlite3_backup_step(b, BACKUP_PAGES)) == SQLITE_OK)
+            continue;
         int finished = b ? sqlite3_backup_finish(b) : sqlite3_extended_errcode(to);
         code = finished ? finished : SQLITE_OK;
     }

@@ -21,7 +21,7 @@ struct statement {
     uint64_t hash, used;    /* `used`: the connection's count of uses at the last one */
     struct statement *next; /* in its bucket */
     bool running, cached;
-    int code;               /* of a step taken ahead of store_next(): SQLITE_ROW, SQLITE_DONE; 0: none */
+    int code; /* of a step taken ahead of store_next(): SQLITE_ROW, SQLITE_DONE; 0: none */
 };
 
 /* A connection, and the one transaction that may be open on it. */

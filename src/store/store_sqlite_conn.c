@@ -18,17 +18,21 @@ static enum rc io_error(int code, const char *path, const char *doing, struct er
 {
     switch (code & 0xff) {
     case SQLITE_FULL:
-        return err_set(err, RC_IO, "%s: the disk that holds %s is full: free some space and try again; "
-                       "what was committed before is safe", doing, path);
-    case SQLITE_READONLY:
-        return err_set(err, RC_IO, "%s: %s or its folder cannot be written to: give the user that runs "
-                       "Penderie the right to", doing, path);
-    case SQLITE_CANTOPEN:
-        return err_set(err, RC_IO, "%s: cannot open %s: is the folder there, and may it be written to?",
+        return err_set(err, RC_IO,
+                       "%s: the disk that holds %s is full: free some space and try again; "
+                       "what was committed before is safe",
                        doing, path);
+    case SQLITE_READONLY:
+        return err_set(err, RC_IO,
+                       "%s: %s or its folder cannot be written to: give the user that runs "
+                       "Penderie the right to",
+                       doing, path);
+    case SQLITE_CANTOPEN:
+        return err_set(err, RC_IO, "%s: cannot open %s: is the folder there, and may it be written to?", doing,
+                       path);
     default:
-        return err_set(err, RC_IO, "%s: the disk failed under %s (SQLite %d): look at the system's log",
-                       doing, path, code);
+        return err_set(err, RC_IO, "%s: the disk failed under %s (SQLite %d): look at the system's log", doing,
+                       path, code);
     }
 }
 
@@ -115,7 +119,8 @@ enum rc connection_open(struct sqlite_store *store, const char *path, enum conne
     if (!c) return err_set(err, RC_NOMEM, "out of memory opening %s", path);
     c->store = store;
     c->deadline_us = clock_mono_us() + busy_ms * 1000;
-    int flags = SQLITE_OPEN_NOMUTEX | (kind == CONNECTION_WRITER ? SQLITE_OPEN_READWRITE : SQLITE_OPEN_READONLY);
+    int flags =
+        SQLITE_OPEN_NOMUTEX | (kind == CONNECTION_WRITER ? SQLITE_OPEN_READWRITE : SQLITE_OPEN_READONLY);
     int code = sqlite3_open_v2(path, &c->db, flags, NULL);
     if (!code) code = configure(c, kind);
     if (code) {
@@ -184,8 +189,8 @@ static void evict_oldest(struct connection *c)
     statement_free(gone);
 }
 
-static enum rc prepare_statement(struct connection *c, const char *sql, uint64_t hash,
-                                 struct statement **out, struct err *err)
+static enum rc prepare_statement(struct connection *c, const char *sql, uint64_t hash, struct statement **out,
+                                 struct err *err)
 {
     const char *tail = "";
     struct statement *s = calloc(1, sizeof *s);

@@ -106,12 +106,13 @@ static void test_keys(void **state)
     memset(too_long, 'a', 201);
     too_long[201] = 0;
     const char *const good[] = {"a", "0", "a/b/c", ".hidden", "a.b-c_d", longest, "a/.b", "tmp", "-"};
-    const char *const bad[] = {"", "/a", "a/", "a//b", "..", "a/../b", "a..b", "A", "a b", "a\\b", "a,b", "a~",
-                               ".", "a/.", "./a", "\xc3\xa9", "a\n", too_long, "a%2e", "c:a"};
+    const char *const bad[] = {"",    "/a", "a/", "a//b", "..",  "a/../b",   "a..b", "A",      "a b",  "a\\b",
+                               "a,b", "a~", ".",  "a/.",  "./a", "\xc3\xa9", "a\n",  too_long, "a%2e", "c:a"};
     for (size_t i = 0; i < sizeof good / sizeof *good; i++) {
         assert_int_equal(blob_put(blobs, good[i], str_of(good[i]), false, NULL), RC_OK);
     }
-    for (size_t i = 0; i < sizeof good / sizeof *good; i++) assert_blob(good[i], str_of(good[i]));
+    for (size_t i = 0; i < sizeof good / sizeof *good; i++)
+        assert_blob(good[i], str_of(good[i]));
     for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
         char *p;
         size_t n;
@@ -230,7 +231,8 @@ static void *read_often(void *arg)
         size_t n;
         if (blob_get(blobs, "shared", 8192, &p, &n, NULL)) continue; /* while it changes its kind */
         bool whole = n > 4096 - PUTS;
-        for (size_t i = 0; i < n; i++) whole = whole && p[i] == p[0];
+        for (size_t i = 0; i < n; i++)
+            whole = whole && p[i] == p[0];
         free(p);
         if (!whole) return arg;
     }
@@ -304,10 +306,10 @@ static void test_killed(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_round_trip), cmocka_unit_test(test_keys),
-        cmocka_unit_test(test_urls),       cmocka_unit_test(test_too_large),
+        cmocka_unit_test(test_round_trip),    cmocka_unit_test(test_keys),
+        cmocka_unit_test(test_urls),          cmocka_unit_test(test_too_large),
         cmocka_unit_test(test_lazy_and_firm), cmocka_unit_test(test_torn_lazy),
-        cmocka_unit_test(test_stale_files), cmocka_unit_test(test_threads),
+        cmocka_unit_test(test_stale_files),   cmocka_unit_test(test_threads),
         cmocka_unit_test(test_killed),
     };
     return cmocka_run_group_tests(tests, set_up, tear_down);

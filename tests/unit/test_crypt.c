@@ -41,7 +41,8 @@ static void test_sha256_vectors(void **state)
     char a[1000];
     memset(a, 'a', sizeof a);
     crypt_sha256_init(&h);
-    for (int i = 0; i < 1000; i++) crypt_sha256_add(&h, a, sizeof a);
+    for (int i = 0; i < 1000; i++)
+        crypt_sha256_add(&h, a, sizeof a);
     crypt_sha256_end(&h, out);
     assert_hex(out, sizeof out, "cdc76e5c9914fb9281a1c7e284d73e67f1809a48a497200e046d39ccc7112cd0");
 }
@@ -55,7 +56,8 @@ static void test_sha256_file(void **state)
     char *bytes = malloc(n);
     uint8_t out[CRYPT_SHA256_BYTES];
     assert_non_null(bytes);
-    for (size_t i = 0; i < n; i++) bytes[i] = (char)(i * 7);
+    for (size_t i = 0; i < n; i++)
+        bytes[i] = (char)(i * 7);
     snprintf(path, sizeof path, "%s/file", dir);
     assert_int_equal(fs_write_atomic(path, bytes, n, 0644, &err), RC_OK);
     assert_int_equal(crypt_sha256_file(path, hex, &err), RC_OK);
@@ -87,7 +89,8 @@ static void test_mac_vectors(void **state)
     memset(data, 0xdd, sizeof data);
     crypt_mac(key, (struct str){data, sizeof data}, out);
     assert_hex(out, sizeof out, "773ea91e36800e46854db8ebd09181a72959098b3ef8c122d9635514ced565fe");
-    for (int i = 0; i < 25; i++) key[i] = (uint8_t)(i + 1);
+    for (int i = 0; i < 25; i++)
+        key[i] = (uint8_t)(i + 1);
     memset(key + 25, 0, 7);
     memset(data, 0xcd, sizeof data);
     crypt_mac(key, (struct str){data, sizeof data}, out);
@@ -103,9 +106,9 @@ static void test_mac_vectors(void **state)
 static void test_base64url(void **state)
 {
     (void)state;
-    static const char *const pairs[][2] = {{"", ""},         {"f", "Zg"},         {"fo", "Zm8"},
-                                           {"foo", "Zm9v"},  {"foob", "Zm9vYg"},  {"fooba", "Zm9vYmE"},
-                                           {"foobar", "Zm9vYmFy"}, {"\xfb\xff\xfe", "-__-"}};
+    static const char *const pairs[][2] = {
+        {"", ""},           {"f", "Zg"},          {"fo", "Zm8"},          {"foo", "Zm9v"},
+        {"foob", "Zm9vYg"}, {"fooba", "Zm9vYmE"}, {"foobar", "Zm9vYmFy"}, {"\xfb\xff\xfe", "-__-"}};
     uint8_t out[64];
     char text[64];
     size_t n;
@@ -236,8 +239,8 @@ static int tear_down(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_sha256_vectors), cmocka_unit_test(test_sha256_file),
-        cmocka_unit_test(test_mac_vectors),    cmocka_unit_test(test_base64url),
+        cmocka_unit_test(test_sha256_vectors),    cmocka_unit_test(test_sha256_file),
+        cmocka_unit_test(test_mac_vectors),       cmocka_unit_test(test_base64url),
         cmocka_unit_test(test_equal_random_wipe), cmocka_unit_test(test_key_file),
         cmocka_unit_test(test_key_race),
     };

@@ -31,10 +31,10 @@ static char url[64];
 static struct app app;
 static struct err err;
 
-#define OK(call)                                                                                   \
-    do {                                                                                           \
-        enum rc rc_ = (call);                                                                      \
-        if (rc_) fail_msg("%s: %s: %s", #call, rc_name(rc_), err.message);                         \
+#define OK(call)                                                           \
+    do {                                                                   \
+        enum rc rc_ = (call);                                              \
+        if (rc_) fail_msg("%s: %s: %s", #call, rc_name(rc_), err.message); \
     } while (0)
 
 static enum rc open_app(struct app *a, const char *workers, const char *lease)
@@ -326,7 +326,8 @@ static void test_metrics(void **state)
     enqueue("add", "{\"x\":1,\"y\":1}", 0, id);
     wait_for("state", id, "done");
     assert_int_equal(metric_value("penderie_job_seconds", "add"), before + 1);
-    for (int i = 0; i < 400 && metric_value("penderie_jobs", "done") != 1; i++) usleep(10000);
+    for (int i = 0; i < 400 && metric_value("penderie_jobs", "done") != 1; i++)
+        usleep(10000);
     assert_int_equal(metric_value("penderie_jobs", "done"), 1);
     assert_int_equal(metric_value("penderie_jobs", "queued"), 0);
     job_unregister(&add);
@@ -342,7 +343,8 @@ static enum rc run_crash(struct app *a, struct job *job, struct buf *result, str
     if (!f) return err_set(e, RC_IO, "no file");
     fprintf(f, "%d %ld\n", job_attempt(job), (long)getpid());
     fclose(f);
-    while (job_attempt(job) == 1) usleep(1000);
+    while (job_attempt(job) == 1)
+        usleep(1000);
     buf_addf(result, "%d", job_attempt(job));
     return RC_OK;
 }
@@ -364,9 +366,11 @@ static void test_takeover(void **state)
         struct app child = {0};
         if (open_app(&child, "1", "600ms") || job_module.start(&child, NULL)) _exit(1);
         job_register(&crash);
-        for (;;) pause();
+        for (;;)
+            pause();
     }
-    for (int i = 0; i < 1000 && !fs_exists(marks); i++) usleep(10000);
+    for (int i = 0; i < 1000 && !fs_exists(marks); i++)
+        usleep(10000);
     assert_true(fs_exists(marks));
     OK(open_app(&app, "2", "600ms"));
     OK(job_module.start(&app, &err));
@@ -409,7 +413,8 @@ static void test_lost_lease(void **state)
     wait_for("state", id, "running");
     runs = 0;
     run_sql("UPDATE job SET owner = 'somebody else', lease_until_ms = 9000000000000000, progress = NULL"
-            " WHERE id = ?1", id);
+            " WHERE id = ?1",
+            id);
     usleep(1200000);
     assert_string_equal(column("owner", id), "somebody else");
     assert_string_equal(column("state", id), "running");
@@ -427,9 +432,11 @@ static void test_gives_up(void **state)
     start_with("1", "500ms");
     enqueue("crash", "{}", 0, id);
     enqueue("crash", "{}", 0, cancelled);
-    run_sql("UPDATE job SET state = 'running', owner = 'gone', attempts = 2, lease_until_ms = 1 WHERE id = ?1", id);
+    run_sql("UPDATE job SET state = 'running', owner = 'gone', attempts = 2, lease_until_ms = 1 WHERE id = ?1",
+            id);
     run_sql("UPDATE job SET state = 'running', owner = 'gone', attempts = 1, lease_until_ms = 1, cancel = 1"
-            " WHERE id = ?1", cancelled);
+            " WHERE id = ?1",
+            cancelled);
     job_register(&crash);
     wait_for("state", id, "failed");
     wait_for("state", cancelled, "cancelled");
@@ -439,7 +446,10 @@ static void test_gives_up(void **state)
 
 /* -------------------------------------------------------------------------------------------- HTTP */
 
-static struct { const char *name; struct str value; } given[4];
+static struct {
+    const char *name;
+    struct str value;
+} given[4];
 
 /* The server's part, for handlers called without one. */
 struct str http_param(const struct http_request *rq, const char *name)
@@ -571,12 +581,18 @@ static int tear_down(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_runs), cmocka_unit_test(test_refused),
-        cmocka_unit_test(test_order_and_keys), cmocka_unit_test(test_cancel),
-        cmocka_unit_test(test_shutdown_queues_again), cmocka_unit_test(test_busy),
-        cmocka_unit_test(test_metrics), cmocka_unit_test(test_takeover),
-        cmocka_unit_test(test_lost_lease), cmocka_unit_test(test_gives_up),
-        cmocka_unit_test(test_http), cmocka_unit_test(test_schemas),
+        cmocka_unit_test(test_runs),
+        cmocka_unit_test(test_refused),
+        cmocka_unit_test(test_order_and_keys),
+        cmocka_unit_test(test_cancel),
+        cmocka_unit_test(test_shutdown_queues_again),
+        cmocka_unit_test(test_busy),
+        cmocka_unit_test(test_metrics),
+        cmocka_unit_test(test_takeover),
+        cmocka_unit_test(test_lost_lease),
+        cmocka_unit_test(test_gives_up),
+        cmocka_unit_test(test_http),
+        cmocka_unit_test(test_schemas),
     };
     return cmocka_run_group_tests(tests, set_up, tear_down);
 }

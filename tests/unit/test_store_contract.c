@@ -28,10 +28,10 @@ static char url[256];
 static struct store *store;
 static struct err err;
 
-#define OK(call)                                                                                   \
-    do {                                                                                           \
-        enum rc rc_ = (call);                                                                      \
-        if (rc_) fail_msg("%s: %s: %s", #call, rc_name(rc_), err.message);                         \
+#define OK(call)                                                           \
+    do {                                                                   \
+        enum rc rc_ = (call);                                              \
+        if (rc_) fail_msg("%s: %s: %s", #call, rc_name(rc_), err.message); \
     } while (0)
 
 static struct store *open_store(int64_t busy_ms)
@@ -78,8 +78,10 @@ static int set_up(void **state)
     (void)state;
     const char *given = getenv("PENDERIE_TEST_STORE");
     if (!mkdtemp(dir)) return 1;
-    if (given) snprintf(url, sizeof url, "%s", given);
-    else snprintf(url, sizeof url, "sqlite:%s/contract.db", dir);
+    if (given)
+        snprintf(url, sizeof url, "%s", given);
+    else
+        snprintf(url, sizeof url, "sqlite:%s/contract.db", dir);
     store = open_store(0);
     OK(store_migrate(store, "tables", tables, &err));
     return 0;
@@ -146,7 +148,8 @@ static void test_types(void **state)
         struct str b = store_blob(rows, 3);
         assert_int_equal(b.n, sizeof ints[k]);
         assert_memory_equal(b.p, &ints[k], b.n);
-        for (int column = 0; column < 4; column++) assert_false(store_is_null(rows, column));
+        for (int column = 0; column < 4; column++)
+            assert_false(store_is_null(rows, column));
         bool more;
         OK(store_next(rows, &more, &err));
         assert_false(more);
@@ -166,7 +169,8 @@ static void test_null_and_empty(void **state)
     insert_value(tx, 2, STORE_I(0), STORE_F(0), STORE_Z(""), STORE_B(NULL, 0));
     insert_value(tx, 3, STORE_I(0), STORE_F(0), STORE_S(STR("")), STORE_B("", 0));
     struct store_rows *rows = value_row(tx, 1);
-    for (int column = 0; column < 4; column++) assert_true(store_is_null(rows, column));
+    for (int column = 0; column < 4; column++)
+        assert_true(store_is_null(rows, column));
     assert_true(store_i64(rows, 0) == 0);
     assert_true(store_f64(rows, 1) == 0);
     assert_null(store_text(rows, 2).p);
@@ -174,7 +178,8 @@ static void test_null_and_empty(void **state)
     store_rows_close(rows);
     for (int id = 2; id <= 3; id++) {
         rows = value_row(tx, id);
-        for (int column = 0; column < 4; column++) assert_false(store_is_null(rows, column));
+        for (int column = 0; column < 4; column++)
+            assert_false(store_is_null(rows, column));
         assert_non_null(store_text(rows, 2).p);
         assert_int_equal(store_text(rows, 2).n, 0);
         assert_non_null(store_blob(rows, 3).p);
@@ -195,7 +200,8 @@ static void test_big_blob(void **state)
     size_t n = 20u << 20;
     char *bytes = malloc(n);
     assert_non_null(bytes);
-    for (size_t i = 0; i < n; i++) bytes[i] = (char)(i * 2654435761u >> 13);
+    for (size_t i = 0; i < n; i++)
+        bytes[i] = (char)(i * 2654435761u >> 13);
     struct store_tx *tx;
     OK(store_begin(store, STORE_WRITE, &tx, &err));
     insert_value(tx, 1, STORE_NIL, STORE_NIL, STORE_NIL, STORE_B(bytes, n));
@@ -217,8 +223,9 @@ static void test_bad_text(void **state)
     for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
         struct store_tx *tx;
         OK(store_begin(store, STORE_WRITE, &tx, &err));
-        assert_int_equal(store_exec(tx, "INSERT INTO t_unique (name) VALUES (?1)", STORE_ARGS(STORE_S(bad[i])),
-                                    NULL, &err), RC_INVALID);
+        assert_int_equal(
+            store_exec(tx, "INSERT INTO t_unique (name) VALUES (?1)", STORE_ARGS(STORE_S(bad[i])), NULL, &err),
+            RC_INVALID);
         store_rollback(tx);
     }
     assert_int_equal(number("SELECT count(*) FROM t_unique"), 0);
@@ -263,7 +270,8 @@ static void test_changed_upsert_returning(void **state)
     assert_false(more);
     store_rows_close(rows);
     /* It has run even if nobody asks for the row. */
-    OK(store_query(tx, "INSERT INTO t_unique (name, n) VALUES ('f', 8) RETURNING n", STORE_NO_ARGS, &rows, &err));
+    OK(store_query(tx, "INSERT INTO t_unique (name, n) VALUES ('f', 8) RETURNING n", STORE_NO_ARGS, &rows,
+                   &err));
     store_rows_close(rows);
     OK(store_exec(tx, "DELETE FROM t_unique WHERE n >= 6", STORE_NO_ARGS, &changed, &err));
     assert_int_equal(changed, 3);
@@ -305,7 +313,8 @@ static void test_nested_queries(void **state)
     OK(store_query(tx, all, STORE_NO_ARGS, &outer, &err));
     while (next(outer)) {
         OK(store_query(tx, all, STORE_NO_ARGS, &inner, &err));
-        while (next(inner)) pairs++;
+        while (next(inner))
+            pairs++;
         store_rows_close(inner);
         OK(store_exec(tx, "INSERT INTO t_log (id, worker, text) VALUES (?1, 0, 'x')",
                       STORE_ARGS(STORE_I(store_i64(outer, 0))), NULL, &err));
@@ -339,9 +348,11 @@ static void test_common_sql(void **state)
     (void)state;
     run("INSERT INTO t_log (id, worker, text) VALUES (1, 1, 'a'), (2, 1, 'b'), (3, 2, 'c'), (4, 2, 'd')");
     assert_int_equal(number("WITH big AS (SELECT worker, count(*) AS n FROM t_log GROUP BY worker) "
-                            "SELECT sum(n) FROM big"), 4);
+                            "SELECT sum(n) FROM big"),
+                     4);
     assert_int_equal(number("SELECT max(r) FROM (SELECT row_number() OVER (PARTITION BY worker ORDER BY id) "
-                            "AS r FROM t_log) AS x"), 2);
+                            "AS r FROM t_log) AS x"),
+                     2);
     assert_int_equal(number("SELECT count(*) FROM t_log WHERE text IN ('a', 'd') AND text LIKE '%'"), 2);
     assert_int_equal(number("SELECT coalesce(max(id), 0) FROM t_log WHERE worker = 9"), 0);
     assert_int_equal(number("SELECT CAST('12' AS INTEGER) + length('été')"), 15);
@@ -389,8 +400,9 @@ static void test_conflicts(void **state)
     struct store_rows *rows;
     run("INSERT INTO t_unique (name, n) VALUES ('a', 1)");
     OK(store_begin(store, STORE_WRITE, &tx, &err));
-    assert_int_equal(store_query(tx, "INSERT INTO t_unique (name) VALUES ('a') RETURNING n", STORE_NO_ARGS,
-                                 &rows, &err), RC_CONFLICT);
+    assert_int_equal(
+        store_query(tx, "INSERT INTO t_unique (name) VALUES ('a') RETURNING n", STORE_NO_ARGS, &rows, &err),
+        RC_CONFLICT);
     assert_null(rows);
     store_rollback(tx);
 }
@@ -422,7 +434,7 @@ static void test_isolation(void **state)
     OK(store_begin(store, STORE_WRITE, &writer, &err)); /* does not wait for the reader */
     OK(store_exec(writer, "INSERT INTO t_count (id, n) VALUES (2, 2)", STORE_NO_ARGS, NULL, &err));
     OK(store_get_i64(writer, count, STORE_NO_ARGS, &n, NULL, &err));
-    assert_int_equal(n, 2); /* its own work */
+    assert_int_equal(n, 2);             /* its own work */
     assert_int_equal(number(count), 1); /* nobody else's */
     OK(store_commit(writer, &err));
     OK(store_get_i64(reader, count, STORE_NO_ARGS, &n, NULL, &err));
@@ -478,12 +490,15 @@ static void *increment(void *arg)
         }
         rc = store_get_i64(tx, "SELECT n FROM t_count WHERE id = 1", STORE_NO_ARGS, &n, NULL, NULL);
         if (!rc)
-            rc = store_exec(tx, "UPDATE t_count SET n = ?1 WHERE id = 1", STORE_ARGS(STORE_I(n + 1)), NULL, NULL);
+            rc = store_exec(tx, "UPDATE t_count SET n = ?1 WHERE id = 1", STORE_ARGS(STORE_I(n + 1)), NULL,
+                            NULL);
         if (!rc)
             rc = store_exec(tx, "INSERT INTO t_log (id, worker, text) VALUES (?1, ?2, 'x')",
                             STORE_ARGS(STORE_I(worker * 1000 + i), STORE_I(worker)), NULL, NULL);
-        if (rc) store_rollback(tx);
-        else rc = store_commit(tx, NULL);
+        if (rc)
+            store_rollback(tx);
+        else
+            rc = store_commit(tx, NULL);
         failures += rc != RC_OK;
     }
     return NULL;
@@ -522,7 +537,8 @@ static void test_threads(void **state)
         assert_int_equal(pthread_create(&readers[i], NULL, compare, &reads[i]), 0);
     for (int i = 0; i < WRITERS; i++)
         assert_int_equal(pthread_create(&writers[i], NULL, increment, (void *)(intptr_t)i), 0);
-    for (int i = 0; i < WRITERS; i++) pthread_join(writers[i], NULL);
+    for (int i = 0; i < WRITERS; i++)
+        pthread_join(writers[i], NULL);
     stop_readers = true;
     for (int i = 0; i < READERS; i++) {
         pthread_join(readers[i], NULL);
@@ -602,7 +618,8 @@ static void test_writers_in_order(void **state)
     OK(store_begin(store, STORE_WRITE, &tx, &err));
     for (int i = 0; i < 5; i++) {
         assert_int_equal(pthread_create(&q[i].thread, NULL, write_in_turn, &q[i]), 0);
-        while (asking <= i) usleep(1000);
+        while (asking <= i)
+            usleep(1000);
         usleep(50000); /* time to get from there into the queue */
     }
     store_rollback(tx);
@@ -669,7 +686,8 @@ static void test_version(void **state)
     assert_int_equal(number("SELECT n FROM t_count"), 2);
     enum { LOOKS = 2000 };
     int64_t from = clock_mono_us();
-    for (int i = 0; i < LOOKS; i++) OK(store_version(store, &again, &err));
+    for (int i = 0; i < LOOKS; i++)
+        OK(store_version(store, &again, &err));
     double each_us = (double)(clock_mono_us() - from) / LOOKS;
     print_message("store_version: %.2f us\n", each_us);
     assert_true(each_us < 500); /* 50 promised; ten times that before a loaded machine fails the test */
@@ -685,7 +703,8 @@ static void commit_until_killed(int report, int64_t first)
         struct store_tx *tx;
         if (store_begin(mine, STORE_WRITE, &tx, NULL)) _exit(2);
         if (store_exec(tx, "INSERT INTO t_log (id, worker, text) VALUES (?1, 1, 'committed')",
-                       STORE_ARGS(STORE_I(id)), NULL, NULL)) _exit(3);
+                       STORE_ARGS(STORE_I(id)), NULL, NULL))
+            _exit(3);
         if (store_exec(tx, "INSERT INTO t_count (id, n) VALUES (?1, ?1)", STORE_ARGS(STORE_I(id)), NULL, NULL))
             _exit(4);
         if (store_commit(tx, NULL)) _exit(5);
@@ -715,7 +734,8 @@ static void test_killed_writer(void **state)
         seed = seed * 1103515245u + 12345u;
         usleep(2000 + seed / 65536 % 60000);
         kill(pid, SIGKILL);
-        while (read(report[0], &id, sizeof id) == (ssize_t)sizeof id) last = id;
+        while (read(report[0], &id, sizeof id) == (ssize_t)sizeof id)
+            last = id;
         close(report[0]);
         int status;
         assert_int_equal(waitpid(pid, &status, 0), pid);
@@ -748,10 +768,12 @@ static void test_migrations(void **state)
         {0}};
     static const struct migration edited[] = {
         {"contract", 1, "CREATE TABLE t_m (id INTEGER NOT NULL PRIMARY KEY)"}, {0}};
-    static const struct migration failing[] = {
-        {"contract", 1, "CREATE TABLE t_f (id INTEGER)"}, {"contract", 2, "INSERT INTO t_nowhere VALUES (1)"}, {0}};
-    static const struct migration late[] = {
-        {"contract", 2, "CREATE TABLE t_late (id INTEGER)"}, {"contract", 3, "CREATE TABLE t_l (id INTEGER)"}, {0}};
+    static const struct migration failing[] = {{"contract", 1, "CREATE TABLE t_f (id INTEGER)"},
+                                               {"contract", 2, "INSERT INTO t_nowhere VALUES (1)"},
+                                               {0}};
+    static const struct migration late[] = {{"contract", 2, "CREATE TABLE t_late (id INTEGER)"},
+                                            {"contract", 3, "CREATE TABLE t_l (id INTEGER)"},
+                                            {0}};
 
     OK(store_migrate(store, "m", first, &err));
     OK(store_migrate(store, "m", first, &err));
@@ -788,7 +810,8 @@ static void *migrate_at_once(void *arg)
 {
     static const struct migration list[] = {
         {"contract", 1, "CREATE TABLE t_once (id INTEGER NOT NULL PRIMARY KEY)"},
-        {"contract", 2, "INSERT INTO t_once (id) VALUES (1)"}, {0}};
+        {"contract", 2, "INSERT INTO t_once (id) VALUES (1)"},
+        {0}};
     struct store *mine = NULL;
     const struct store_options options = {.name = "contract"};
     if (store_open(url, &options, &mine, arg)) return NULL;
@@ -845,7 +868,8 @@ static void test_backup(void **state)
         assert_int_equal(number_in(copy, "SELECT count(*) FROM t_value"), 20);
         store_close(copy);
     }
-    for (int i = 0; i < 2; i++) pthread_join(writers[i], NULL);
+    for (int i = 0; i < 2; i++)
+        pthread_join(writers[i], NULL);
     assert_int_equal(failures, 0);
     snprintf(path, sizeof path, "%s/no/such/folder/backup.db", dir);
     assert_int_not_equal(store_backup(store, path, &err), RC_OK);
@@ -855,11 +879,29 @@ int main(void)
 {
 #define T(name) cmocka_unit_test_setup(name, empty_tables)
     const struct CMUnitTest tests[] = {
-        T(test_types), T(test_null_and_empty), T(test_big_blob), T(test_bad_text),
-        T(test_changed_upsert_returning), T(test_get_i64), T(test_nested_queries), T(test_many_statements),
-        T(test_common_sql), T(test_rollback), T(test_conflicts), T(test_wrong_sql), T(test_isolation),
-        T(test_read_only), T(test_urls), T(test_threads), T(test_busy), T(test_writers_in_order),
-        T(test_version), T(test_killed_writer), T(test_migrations), T(test_migrate_at_once), T(test_backup),
+        T(test_types),
+        T(test_null_and_empty),
+        T(test_big_blob),
+        T(test_bad_text),
+        T(test_changed_upsert_returning),
+        T(test_get_i64),
+        T(test_nested_queries),
+        T(test_many_statements),
+        T(test_common_sql),
+        T(test_rollback),
+        T(test_conflicts),
+        T(test_wrong_sql),
+        T(test_isolation),
+        T(test_read_only),
+        T(test_urls),
+        T(test_threads),
+        T(test_busy),
+        T(test_writers_in_order),
+        T(test_version),
+        T(test_killed_writer),
+        T(test_migrations),
+        T(test_migrate_at_once),
+        T(test_backup),
     };
     return cmocka_run_group_tests(tests, set_up, tear_down);
 }

@@ -22,10 +22,10 @@ static struct err err;
 
 static const struct fts_schema words = {"t_words", {"title", "brand", "text"}, {4, 2, 1}};
 
-#define OK(call)                                                                                   \
-    do {                                                                                           \
-        enum rc rc_ = (call);                                                                      \
-        if (rc_) fail_msg("%s: %s: %s", #call, rc_name(rc_), err.message);                         \
+#define OK(call)                                                           \
+    do {                                                                   \
+        enum rc rc_ = (call);                                              \
+        if (rc_) fail_msg("%s: %s: %s", #call, rc_name(rc_), err.message); \
     } while (0)
 
 static struct store_tx *begin(enum store_mode mode)
@@ -41,8 +41,10 @@ static int set_up(void **state)
     const struct store_options options = {.name = "fts"};
     const char *given = getenv("PENDERIE_TEST_STORE");
     if (!mkdtemp(dir)) return 1;
-    if (given) snprintf(url, sizeof url, "%s", given);
-    else snprintf(url, sizeof url, "sqlite:%s/fts.db", dir);
+    if (given)
+        snprintf(url, sizeof url, "%s", given);
+    else
+        snprintf(url, sizeof url, "sqlite:%s/fts.db", dir);
     OK(store_open(url, &options, &store, &err));
     return 0;
 }
@@ -86,7 +88,8 @@ static size_t search_in(struct store_tx *tx, const char *query, bool any)
     while ((word = str_split(&rest, ' ')).p) {
         terms[n] = (struct fts_term){alternatives[n], 0, str_ends(word, STR("*"))};
         if (terms[n].prefix) word.n--;
-        for (struct str one; (one = str_split(&word, '|')).p;) alternatives[n][terms[n].n++] = one;
+        for (struct str one; (one = str_split(&word, '|')).p;)
+            alternatives[n][terms[n].n++] = one;
         n++;
     }
     OK(fts_search(tx, &words, terms, n, any, MAX_HITS, hits, &found, &err));
@@ -106,7 +109,8 @@ static void assert_found(const char *query, bool any, const char *docs)
     char found[512] = "";
     size_t n = search(query, any), used = 0;
     for (size_t i = 0; i < n; i++)
-        used += (size_t)snprintf(found + used, sizeof found - used, i ? " %lld" : "%lld", (long long)hits[i].doc);
+        used +=
+            (size_t)snprintf(found + used, sizeof found - used, i ? " %lld" : "%lld", (long long)hits[i].doc);
     if (strcmp(found, docs) != 0) fail_msg("\"%s\": found %s, not %s", query, found, docs);
 }
 
@@ -145,8 +149,9 @@ static void test_finds(void **state)
 static void test_no_syntax(void **state)
 {
     (void)state;
-    static const char *const hostile[] = {"\"", "\"\"", "OR", "AND", "NOT", "NEAR(a", "title:rob", "-rob", "^rob",
-                                          "{title}", "(", ")", "';DROP", "rob)", "%", "_", "\\", "+rob", "\xff"};
+    static const char *const hostile[] = {"\"",   "\"\"", "OR",      "AND",  "NOT", "NEAR(a", "title:rob",
+                                          "-rob", "^rob", "{title}", "(",    ")",   "';DROP", "rob)",
+                                          "%",    "_",    "\\",      "+rob", "\xff"};
     struct store_tx *tx = begin(STORE_WRITE);
     put(tx, 1, "rob", "", "");
     put(tx, 2, "OR title:rob \"", "", "");
@@ -212,7 +217,12 @@ static void test_replace_and_delete(void **state)
 /* ------------------------------------------------------------------------------- against the model */
 
 enum { DOCS = 300, VOCABULARY = 40, FIELDS = 3, LONGEST = 12 };
-static struct { bool there; int64_t doc; int n[FIELDS]; uint8_t word[FIELDS][LONGEST]; } model[DOCS];
+static struct {
+    bool there;
+    int64_t doc;
+    int n[FIELDS];
+    uint8_t word[FIELDS][LONGEST];
+} model[DOCS];
 static uint32_t seed = 7;
 
 static unsigned draw(unsigned below)
@@ -257,12 +267,15 @@ static void model_search(const unsigned *terms, size_t n, bool any, double *scor
     for (int k = 0; k < DOCS; k++) {
         score[k] = 0;
         docs += model[k].there;
-        for (int f = 0; f < FIELDS && model[k].there; f++) average[f] += model[k].n[f];
+        for (int f = 0; f < FIELDS && model[k].there; f++)
+            average[f] += model[k].n[f];
     }
-    for (int f = 0; f < FIELDS; f++) average[f] /= docs;
+    for (int f = 0; f < FIELDS; f++)
+        average[f] /= docs;
     for (size_t t = 0; t < n; t++) {
         double df = 0;
-        for (int k = 0; k < DOCS; k++) df += model[k].there && model_count(k, terms[t], average) > 0;
+        for (int k = 0; k < DOCS; k++)
+            df += model[k].there && model_count(k, terms[t], average) > 0;
         for (int k = 0; k < DOCS; k++) {
             double count = model[k].there ? model_count(k, terms[t], average) : 0;
             held[k] += count > 0;
@@ -281,19 +294,23 @@ static void compare_with_model(void)
     size_t n = 1 + draw(4), used = 0, expected = 0;
     bool any = draw(2);
     for (size_t i = 0; i < n; i++) {
-        do terms[i] = draw(VOCABULARY);
-        while ((i > 0 && terms[i] == terms[0]) || (i > 1 && terms[i] == terms[1]) || (i > 2 && terms[i] == terms[2]));
+        do
+            terms[i] = draw(VOCABULARY);
+        while ((i > 0 && terms[i] == terms[0]) || (i > 1 && terms[i] == terms[1]) ||
+               (i > 2 && terms[i] == terms[2]));
         used += (size_t)snprintf(query + used, sizeof query - used, i ? " w%u" : "w%u", terms[i]);
     }
     model_search(terms, n, any, score);
-    for (int k = 0; k < DOCS; k++) expected += score[k] >= 0;
+    for (int k = 0; k < DOCS; k++)
+        expected += score[k] >= 0;
     size_t found = search(query, any);
     assert_int_equal(found, expected < MAX_HITS ? expected : MAX_HITS);
     double last = 1e9, worst_found = 1e9;
     bool is_hit[DOCS] = {false};
     for (size_t i = 0; i < found; i++) {
         int k = 0;
-        while (k < DOCS && model[k].doc != hits[i].doc) k++;
+        while (k < DOCS && model[k].doc != hits[i].doc)
+            k++;
         assert_true(k < DOCS && score[k] >= 0 && !is_hit[k]);
         is_hit[k] = true;
         if (fabs(hits[i].score - score[k]) > 1e-4 * (1 + score[k]))
@@ -323,7 +340,8 @@ static void test_model(void **state)
             }
         }
         OK(store_commit(tx, &err));
-        for (int i = 0; i < 25; i++) compare_with_model();
+        for (int i = 0; i < 25; i++)
+            compare_with_model();
     }
 }
 
@@ -332,7 +350,8 @@ static void test_alternatives(void **state)
 {
     (void)state;
     struct store_tx *tx = begin(STORE_WRITE);
-    for (int64_t doc = 1; doc <= 10; doc++) put(tx, doc, doc <= 3 ? "rob" : doc <= 6 ? "dress" : "jean", "", "");
+    for (int64_t doc = 1; doc <= 10; doc++)
+        put(tx, doc, doc <= 3 ? "rob" : doc <= 6 ? "dress" : "jean", "", "");
     OK(store_commit(tx, &err));
     assert_int_equal(search("rob", true), 3);
     double alone = hits[0].score;
@@ -349,10 +368,12 @@ static void test_cap_and_ties(void **state)
 {
     (void)state;
     struct store_tx *tx = begin(STORE_WRITE);
-    for (int64_t doc = 1; doc <= 3000; doc++) put(tx, doc * 7, "rob", "", "");
+    for (int64_t doc = 1; doc <= 3000; doc++)
+        put(tx, doc * 7, "rob", "", "");
     OK(store_commit(tx, &err));
     assert_int_equal(search("rob", true), MAX_HITS);
-    for (int i = 0; i < MAX_HITS; i++) assert_int_equal(hits[i].doc, 7 * (i + 1));
+    for (int i = 0; i < MAX_HITS; i++)
+        assert_int_equal(hits[i].doc, 7 * (i + 1));
     tx = begin(STORE_READ);
     size_t n = 99;
     const struct str token = STR("rob");
@@ -360,7 +381,8 @@ static void test_cap_and_ties(void **state)
     OK(fts_search(tx, &words, &term, 1, true, 0, hits, &n, &err));
     assert_int_equal(n, 0);
     struct fts_term many[FTS_MAX_TERMS + 1];
-    for (int i = 0; i <= FTS_MAX_TERMS; i++) many[i] = term;
+    for (int i = 0; i <= FTS_MAX_TERMS; i++)
+        many[i] = term;
     assert_int_equal(fts_search(tx, &words, many, FTS_MAX_TERMS + 1, true, 1, hits, &n, &err), RC_TOO_LARGE);
     OK(fts_search(tx, &words, many, FTS_MAX_TERMS, true, 1, hits, &n, &err));
     assert_int_equal(n, 1);
@@ -373,7 +395,8 @@ static void test_large_texts(void **state)
     size_t n = 3u << 20;
     char *text = malloc(n + 1), long_token[200];
     assert_non_null(text);
-    for (size_t i = 0; i < n; i += 8) snprintf(text + i, 9, "w%06zu ", i / 8 % 1000000);
+    for (size_t i = 0; i < n; i += 8)
+        snprintf(text + i, 9, "w%06zu ", i / 8 % 1000000);
     memset(long_token, 'x', sizeof long_token);
     long_token[199] = 0;
     struct store_tx *tx = begin(STORE_WRITE);
@@ -406,16 +429,19 @@ static void test_damage(void **state)
     (void)state;
     int corrupt = 0;
     struct store_tx *tx = begin(STORE_WRITE);
-    for (int64_t doc = 1; doc <= 20; doc++) put(tx, doc * 50, "rob", "b", "rob x y z");
+    for (int64_t doc = 1; doc <= 20; doc++)
+        put(tx, doc * 50, "rob", "b", "rob x y z");
     OK(store_commit(tx, &err));
     for (int i = 0; i < 200; i++) {
         char data[64];
         size_t n = draw(sizeof data), found;
         const struct str token = STR("rob");
         const struct fts_term term = {&token, 1, false};
-        static const char *const updates[] = {"UPDATE t_words_post SET data = ?1", "UPDATE t_words_len SET lengths = ?1",
-                                              "UPDATE t_words_stat SET sums = ?1", "UPDATE t_words_doc SET tokens = ?1"};
-        for (size_t j = 0; j < n; j++) data[j] = (char)draw(i % 2 ? 256 : 8);
+        static const char *const updates[] = {
+            "UPDATE t_words_post SET data = ?1", "UPDATE t_words_len SET lengths = ?1",
+            "UPDATE t_words_stat SET sums = ?1", "UPDATE t_words_doc SET tokens = ?1"};
+        for (size_t j = 0; j < n; j++)
+            data[j] = (char)draw(i % 2 ? 256 : 8);
         tx = begin(STORE_WRITE);
         OK(store_exec(tx, updates[i % 4], STORE_ARGS(STORE_B(data, n)), NULL, &err));
         enum rc rc = fts_search(tx, &words, &term, 1, true, MAX_HITS, hits, &found, &err);
@@ -460,18 +486,22 @@ static void test_threads(void **state)
     (void)state;
     pthread_t searchers[3];
     struct store_tx *tx = begin(STORE_WRITE);
-    for (int64_t doc = 0; doc < 8; doc++) put(tx, doc * 1024, "aa", "", "");
+    for (int64_t doc = 0; doc < 8; doc++)
+        put(tx, doc * 1024, "aa", "", "");
     OK(store_commit(tx, &err));
     stop_searching = false;
     failures = 0;
-    for (int i = 0; i < 3; i++) assert_int_equal(pthread_create(&searchers[i], NULL, search_often, NULL), 0);
+    for (int i = 0; i < 3; i++)
+        assert_int_equal(pthread_create(&searchers[i], NULL, search_often, NULL), 0);
     for (int i = 0; i < 60; i++) {
         tx = begin(STORE_WRITE);
-        for (int j = 0; j < 3; j++) put(tx, (int64_t)draw(8) * 1024, draw(2) ? "aa" : "bb", "", "");
+        for (int j = 0; j < 3; j++)
+            put(tx, (int64_t)draw(8) * 1024, draw(2) ? "aa" : "bb", "", "");
         OK(store_commit(tx, &err));
     }
     stop_searching = true;
-    for (int i = 0; i < 3; i++) pthread_join(searchers[i], NULL);
+    for (int i = 0; i < 3; i++)
+        pthread_join(searchers[i], NULL);
     assert_int_equal(failures, 0);
 }
 
@@ -479,8 +509,9 @@ int main(void)
 {
 #define T(name) cmocka_unit_test_setup(name, empty_index)
     const struct CMUnitTest tests[] = {
-        T(test_finds), T(test_no_syntax), T(test_replace_and_delete), T(test_model), T(test_alternatives),
-        T(test_cap_and_ties), T(test_large_texts), T(test_other_fields), T(test_damage), T(test_threads),
+        T(test_finds),        T(test_no_syntax),    T(test_replace_and_delete), T(test_model),
+        T(test_alternatives), T(test_cap_and_ties), T(test_large_texts),        T(test_other_fields),
+        T(test_damage),       T(test_threads),
     };
     return cmocka_run_group_tests(tests, set_up, tear_down);
 }

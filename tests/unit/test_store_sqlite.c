@@ -20,10 +20,10 @@ static char dir[] = "/tmp/penderie-sqlite-XXXXXX";
 static char path[128], url[160];
 static struct err err;
 
-#define OK(call)                                                                                   \
-    do {                                                                                           \
-        enum rc rc_ = (call);                                                                      \
-        if (rc_) fail_msg("%s: %s: %s", #call, rc_name(rc_), err.message);                         \
+#define OK(call)                                                           \
+    do {                                                                   \
+        enum rc rc_ = (call);                                              \
+        if (rc_) fail_msg("%s: %s: %s", #call, rc_name(rc_), err.message); \
     } while (0)
 
 static const struct migration tables[] = {
@@ -65,8 +65,10 @@ static enum rc insert(struct store *s, size_t bytes)
     enum rc rc = store_begin(s, STORE_WRITE, &tx, &err);
     if (!rc) {
         rc = store_exec(tx, "INSERT INTO t (b) VALUES (?1)", STORE_ARGS(STORE_B(b, bytes)), NULL, &err);
-        if (rc) store_rollback(tx);
-        else rc = store_commit(tx, &err);
+        if (rc)
+            store_rollback(tx);
+        else
+            rc = store_commit(tx, &err);
     }
     free(b);
     return rc;
@@ -141,7 +143,8 @@ static void test_damaged(void **state)
     char junk[4096];
     OK(open_file(&s, false));
     OK(store_migrate(s, "file", tables, &err));
-    for (int i = 0; i < 40; i++) OK(insert(s, 3000));
+    for (int i = 0; i < 40; i++)
+        OK(insert(s, 3000));
     store_close(s);
     assert_int_equal(stat(path, &st), 0);
     memset(junk, 0xa5, sizeof junk);
@@ -206,7 +209,8 @@ static void test_many_readers(void **state)
             assert_int_equal(n, round + 1);
         }
         OK(insert(s, 10));
-        for (int i = 0; i < 20; i++) store_rollback(tx[i]);
+        for (int i = 0; i < 20; i++)
+            store_rollback(tx[i]);
     }
     store_close(s);
 }

@@ -84,7 +84,8 @@ static struct err err;
 static const struct fts_schema words = {"t_words", {"title", "text"}, {2, 1}};
 static const struct migration tables[] = {
     {"torture", 1, "CREATE TABLE t (id INTEGER NOT NULL PRIMARY KEY, s TEXT UNIQUE, b BLOB)"},
-    {"torture", 2, "CREATE INDEX t_b ON t (b)"}, {0}};
+    {"torture", 2, "CREATE INDEX t_b ON t (b)"},
+    {0}};
 
 enum { ROWS = 12 };
 
@@ -113,12 +114,13 @@ static enum rc read_rows(struct store_tx *tx)
     int64_t seen = 0;
     const struct str alternatives[] = {STR("rob"), STR("dress")};
     const struct fts_term terms[] = {{alternatives, 2, false}, {alternatives, 1, true}};
-    enum rc rc = store_query(tx, "SELECT id, s, b FROM t WHERE id < ?1 ORDER BY s", STORE_ARGS(STORE_I(100)), &rows,
-                             &err);
+    enum rc rc = store_query(tx, "SELECT id, s, b FROM t WHERE id < ?1 ORDER BY s", STORE_ARGS(STORE_I(100)),
+                             &rows, &err);
     while (!rc && !(rc = store_next(rows, &more, &err)) && more) {
         seen++;
         if (!store_text(rows, 1).n) rc = RC_INTERNAL; /* a text must never read as empty for want of memory */
-        if (store_i64(rows, 0) <= 9 && store_blob(rows, 2).n != (size_t)store_i64(rows, 0) * 1500) rc = RC_INTERNAL;
+        if (store_i64(rows, 0) <= 9 && store_blob(rows, 2).n != (size_t)store_i64(rows, 0) * 1500)
+            rc = RC_INTERNAL;
     }
     store_rows_close(rows);
     if (!rc && seen != ROWS) rc = RC_INTERNAL;
@@ -141,8 +143,10 @@ static enum rc scenario(void)
     if (!rc) rc = store_begin(s, STORE_WRITE, &tx, &err);
     if (!rc) {
         rc = write_rows(tx);
-        if (rc) store_rollback(tx);
-        else rc = store_commit(tx, &err);
+        if (rc)
+            store_rollback(tx);
+        else
+            rc = store_commit(tx, &err);
         committed = !rc;
     }
     if (!rc) rc = store_begin(s, STORE_READ, &tx, &err);

@@ -14,7 +14,8 @@
 #include <stdatomic.h>
 #include <unistd.h>
 
-enum { DEMO_VERSION = 1, DETAIL_EVERY = 6, JPEG_QUALITY = 88, SHOPS = 12, PATH_BYTES = 4096 };
+/* DEMO_VERSION rises when the drawing changes: what older ones drew is drawn again. */
+enum { DEMO_VERSION = 2, DETAIL_EVERY = 6, JPEG_QUALITY = 88, SHOPS = 12, THUMBNAIL_PX = 320, PATH_BYTES = 4096 };
 
 struct drawing {
     const struct demo_options *o;
@@ -66,10 +67,14 @@ static enum rc draw_product(const struct demo_options *o, int number, struct err
 static enum rc draw_photo(struct drawing *d, int i, struct err *err)
 {
     char path[PATH_BYTES];
-    struct image im;
+    struct image im, small = {0};
     snprintf(path, sizeof path, "%s/wardrobe/photo-%02d.jpg", d->o->dir, i + 1);
     enum rc rc = photo_draw(d->o->seed, i, &d->photos[i], &im, err);
     if (!rc) rc = save(&im, path, err);
+    if (!rc) rc = image_resize(&im, THUMBNAIL_PX, &small, err);
+    snprintf(path, sizeof path, "%s/wardrobe/photo-%02d-small.jpg", d->o->dir, i + 1);
+    if (!rc) rc = save(&small, path, err);
+    image_release(&small);
     image_release(&im);
     return rc;
 }
@@ -169,7 +174,7 @@ static void write_offers(const struct demo_options *o, const struct product *p, 
         buf_addf(feed, "\t%s\t%s\t%s > %s\t%s\t%s\t%s\t%s\tadulte\t%s\t%s\t%s\t%s\t%s\n", in[stock_of(o, p, s, 0) > 0], p->brand,
                  p->gender == 'm' ? "Homme" : p->gender == 'w' ? "Femme" : "Mixte", product_type(p), product_google(p), p->colour->fr, p->sizes[s],
                  product_gender(p, false), product_material(p, false), product_pattern(p, false), p->id, product_season(p, false), product_style(p, false));
-        for (int k = 0; k < SHOPS; k++) {
+        for (int k = 1; k < SHOPS; k++) { /* the web shop's are in the feed */
             int n = stock_of(o, p, s, k);
             buf_addf(stock, "%s\t%s\t", shops[k].code, id);
             add_price(stock, p->price_cents);
@@ -208,7 +213,7 @@ static enum rc write_products(const struct demo_options *o, struct err *err)
         write_offers(o, &p, &feed, &stock);
         product_row(&p, &labels);
     }
-    for (int k = 0; k < SHOPS; k++) buf_addf(&places, "%s,%s,%s,%s,FR\n", shops[k].code, shops[k].name, shops[k].city, shops[k].postcode);
+    for (int k = 1; k < SHOPS; k++) buf_addf(&places, "%s,%s,%s,%s,FR\n", shops[k].code, shops[k].name, shops[k].city, shops[k].postcode);
     enum rc rc = write_table(o, "feed.tsv", &feed, err);
     if (!rc) rc = write_table(o, "inventory.tsv", &stock, err);
     if (!rc) rc = write_table(o, "labels.csv", &labels, err);

@@ -4,10 +4,10 @@
  *
  *   DIR/images/PND-0001.jpg ...   600 x 800, one a product (and PND-0001-2.jpg: a close-up, for some)
  *   DIR/feed.tsv                  Google Merchant, one row a size; item_group_id is the product
- *   DIR/shops.csv                 11 shops and the web shop
+ *   DIR/shops.csv                 11 shops; the web shop is the feed itself
  *   DIR/inventory.tsv             price and stock in each
  *   DIR/labels.csv                what was drawn: a row a product, canonical names
- *   DIR/wardrobe/photo-01.jpg ... 1200 x 1600, and DIR/wardrobe.csv: a row a piece, with its box
+ *   DIR/wardrobe/photo-01.jpg ... 1200 x 1600 (photo-01-small.jpg: 240 x 320), and DIR/wardrobe.csv: a row a piece, with its box
  *   DIR/stamp                     written last: version, seed and count of a finished drawing
  */
 #ifndef DEMO_DEMO_H
@@ -16,6 +16,9 @@
 #include "base/err.h"
 
 #include <stdint.h>
+
+struct module;
+extern const struct module demo_module; /* the photos for the page, from DATA/demo */
 
 enum { DEMO_MAX_PRODUCTS = 100000, DEMO_PHOTOS = 24 };
 

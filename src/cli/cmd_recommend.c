@@ -111,6 +111,7 @@ static enum rc run(int argc, char **argv, struct err *err)
     if (!rc) rc = collect_all(&r, operands, n, err);
     cli_catch_signals();
     if (!rc) rc = cli_config(file, &sets, &config, err);
+    if (!rc) rc = image_startup("penderie", err);
     if (!rc) rc = app_open(&r.app, config, cli_modules, data, APP_CATALOG | APP_MODEL | APP_RANK | APP_READ_ONLY, err);
     if (!rc) {
         size_t most = r.n < r.app.job_workers ? r.n : r.app.job_workers;

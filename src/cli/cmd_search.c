@@ -152,6 +152,7 @@ static enum rc run(int argc, char **argv, struct err *err)
     if (!rc && !queries) rc = add_query(&s, text, err);
     cli_catch_signals();
     if (!rc) rc = cli_config(file, &sets, &config, err);
+    if (!rc) rc = image_startup("penderie", err);
     if (!rc) rc = app_open(&s.app, config, cli_modules, data, APP_CATALOG | APP_MODEL | APP_RANK | APP_READ_ONLY, err);
     if (!rc) {
         rc = search_all(&s, picture, err);

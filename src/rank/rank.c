@@ -5,6 +5,7 @@
 #include "base/config.h"
 #include "base/log.h"
 #include "base/module.h"
+#include "crypt/crypt.h"
 #include "infer/vision.h"
 #include "lang/text.h"
 #include "rank/rank_internal.h"
@@ -26,6 +27,7 @@ struct rank {
     pthread_mutex_t lock, building;
     struct rank_snapshot *current;
     int64_t loaded_ms;
+    uint8_t key[CRYPT_KEY_BYTES]; /* of attribution tokens */
 };
 
 static struct rank_snapshot *take(struct rank *r)
@@ -94,6 +96,7 @@ enum rc rank_open(struct app *app, struct rank **out, struct err *err)
     r->app = app;
     snprintf(house, sizeof house, "%s/vocabulary", app->data_dir ? app->data_dir : ".");
     enum rc rc = vocab_open(NULL, app->data_dir ? house : NULL, &r->vocab, err);
+    if (!rc && app->data_dir) rc = crypt_key_file(app->data_dir, "attribution", r->key, err);
     if (!rc) rc = load(r, &r->current, err);
     if (rc) {
         rank_close(r);
@@ -110,6 +113,7 @@ void rank_close(struct rank *r)
     if (!r) return;
     rank_snapshot_release(r->current);
     vocab_close(r->vocab);
+    crypt_wipe(r->key, sizeof r->key);
     pthread_mutex_destroy(&r->lock);
     pthread_mutex_destroy(&r->building);
     free(r);
@@ -153,6 +157,8 @@ enum rc rank_search(struct rank *r, const struct rank_query *q, struct arena *ar
     rank_note_search(q, rc ? NULL : out, clock_mono_us() - began);
     return rc;
 }
+
+const uint8_t *rank_key(const struct rank *r) { return r->key; }
 
 const struct vocab *rank_vocab(const struct rank *r) { return r->vocab; }
 

@@ -52,6 +52,9 @@ struct rank_seen {
         gender[RANK_MAX_SEEN], season[RANK_MAX_SEEN], style[RANK_MAX_SEEN];
     size_t n_category, n_colour, n_gender, n_season, n_style;
 };
+/* Other orders than the best first are among what fits the query well. */
+enum rank_sort { RANK_BEST, RANK_CHEAPEST, RANK_DEAREST, RANK_NEWEST };
+
 struct infer_reading;
 /* What infer_read() read, with the colours of the pixels beside the model's. */
 void rank_see(const struct infer_reading *reading, struct rank_seen *out);
@@ -63,6 +66,8 @@ struct rank_query {
     struct str similar_to;         /* a product id: its own embedding and attributes */
     struct rank_filter filter;
     size_t limit;                  /* 1 .. RANK_MAX_LIMIT */
+    enum rank_sort sort;
+    bool browse;                   /* nothing asked: all that the filter lets through, newest first */
     bool facets;                   /* count the values among what the filter lets through */
     bool distinct;                 /* leave out pictures that look the same as one before */
     struct str cursor;             /* of an earlier answer; p NULL: the first page */
@@ -77,7 +82,10 @@ struct rank_reason {
 
 enum { RANK_MAX_REASONS = 4 };
 struct rank_item {
-    struct str id, title;
+    struct str id, title, brand, link, picture; /* picture: SHA-256 in hex; p NULL or n 0: none */
+    struct str category, colour, gender, style, currency;
+    int64_t price_cents, sale_cents;            /* in the shop asked for; -1: unknown, no sale */
+    bool available;
     float score;                   /* 0 .. 1, for this answer only */
     struct rank_reason reasons[RANK_MAX_REASONS];
     size_t n_reasons;

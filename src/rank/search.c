@@ -19,7 +19,7 @@
 enum { POOL = 256, MAX_POOL = 4096 };
 
 struct candidate {
-    float score;
+    float score, order; /* order: what it is sorted by, the score unless another order is asked for */
     uint32_t row;
 };
 
@@ -62,7 +62,7 @@ static enum rc write_cursor(struct rank_work *w, const struct candidate *last, u
     c.position = position;
     c.generation = w->s->generation;
     c.doc = w->s->docs[last->row];
-    c.score = last->score;
+    c.score = last->order;
     c.check = cursor_check(&c);
     char text[4 * ((sizeof c + 2) / 3) + 1];
     crypt_base64url(&c, sizeof c, text);
@@ -75,7 +75,7 @@ static enum rc write_cursor(struct rank_work *w, const struct candidate *last, u
 static int better(const void *a, const void *b)
 {
     const struct candidate *x = a, *y = b;
-    if (x->score != y->score) return x->score < y->score ? 1 : -1;
+    if (x->order != y->order) return x->order < y->order ? 1 : -1;
     return (x->row > y->row) - (x->row < y->row);
 }
 
@@ -91,7 +91,7 @@ static float threshold(const struct rank_work *w, size_t k)
         if (w->score[r] > most) most = w->score[r];
     }
     if (most > 20) most = 20; /* exact titles stand far above; they share the top step */
-    if (!(most > least)) return least;
+    if (!(most > least) || k > w->s->n) return least;
     float scale = (STEPS - 1) / (most - least);
     for (size_t r = 0; r < w->s->n; r++)
         if (rank_bit(w->allow, r)) {
@@ -113,10 +113,10 @@ static enum rc gather(struct rank_work *w, float least, struct candidate **list,
     *list = arena_array(w->arena, count + 1, sizeof **list);
     if (!*list) return no_memory(err);
     *n = 0;
-    if (count <= MAX_POOL || !embedding || !s->vectors) {
+    if (count <= MAX_POOL || w->q->sort != RANK_BEST || !embedding || !s->vectors) {
         for (size_t r = 0; r < s->n; r++)
             if (rank_bit(w->allow, r) && w->score[r] >= least)
-                (*list)[(*n)++] = (struct candidate){w->score[r], (uint32_t)r};
+                (*list)[(*n)++] = (struct candidate){w->score[r], 0, (uint32_t)r};
         return RC_OK;
     }
     uint64_t *among = arena_array(w->arena, s->words_in_set, sizeof *among);
@@ -125,13 +125,13 @@ static enum rc gather(struct rank_work *w, float least, struct candidate **list,
     float clear = threshold(w, MAX_POOL / 4);
     for (size_t r = 0; r < s->n; r++) {
         if (!rank_bit(w->allow, r) || w->score[r] < least) continue;
-        if (w->score[r] > clear + .01f) (*list)[(*n)++] = (struct candidate){w->score[r], (uint32_t)r};
+        if (w->score[r] > clear + .01f) (*list)[(*n)++] = (struct candidate){w->score[r], 0, (uint32_t)r};
         else rank_set_bit(among, r);
     }
     size_t found = 0;
     enum rc rc = vindex_search(s->vectors, embedding, among, VINDEX_MAX_K, hits, &found, err);
     for (size_t i = 0; i < found && !rc; i++)
-        (*list)[(*n)++] = (struct candidate){w->score[hits[i].row], hits[i].row};
+        (*list)[(*n)++] = (struct candidate){w->score[hits[i].row], 0, hits[i].row};
     return rc;
 }
 
@@ -143,6 +143,30 @@ static void add_cosines(const struct rank_work *w, struct candidate *list, size_
         if (w->picture) list[i].score += W_PICTURE * rank_dot(w->picture, v, dim);
         if (w->text) list[i].score += w->text_weight * rank_dot(w->text, v, dim);
     }
+}
+
+/* Sets what to sort by. Orders other than the score's are among what fits well: a cheap thing of another kind
+ * is no answer. Returns how many stay. */
+static size_t set_order(const struct rank_work *w, struct candidate *list, size_t n)
+{
+    enum rank_sort sort = w->q->browse && w->q->sort == RANK_BEST ? RANK_NEWEST : w->q->sort;
+    float top = -INFINITY;
+    size_t kept = 0;
+    for (size_t i = 0; i < n; i++) {
+        list[i].order = list[i].score;
+        if (list[i].score > top) top = list[i].score;
+    }
+    if (sort == RANK_BEST) return n;
+    for (size_t i = 0; i < n; i++) {
+        size_t r = list[i].row;
+        int32_t sale = w->offers ? w->offers->sale_cents[r] : -1, price = w->offers ? w->offers->price_cents[r] : -1;
+        float pays = sale >= 0 ? (float)sale : price >= 0 ? (float)price : 3e7f;
+        if (!w->q->browse && list[i].score < top - .25f * fabsf(top) - .3f) continue;
+        list[i].order = sort == RANK_CHEAPEST ? -pays : sort == RANK_DEAREST ? (price >= 0 ? pays : 0)
+                                                      : (float)(w->s->products[r].first_seen_ms / 60000 - 25000000);
+        list[kept++] = list[i];
+    }
+    return kept;
 }
 
 /* Pictures that look the same as one already taken go to the end: a page shows different pieces. */
@@ -169,7 +193,7 @@ static enum rc prepare(struct rank_work *w, struct err *err)
 {
     const struct rank_query *q = w->q;
     bool text = str_trim(q->text).n > 0;
-    if (!text && !q->picture && !q->similar_to.n)
+    if (!text && !q->picture && !q->similar_to.n && !q->browse)
         return err_set(err, RC_INVALID, "a search needs words, a picture or a product");
     if (q->limit < 1 || q->limit > RANK_MAX_LIMIT)
         return err_set(err, RC_INVALID, "limit must be from 1 to %d", RANK_MAX_LIMIT);
@@ -222,6 +246,28 @@ static float full_marks(const struct rank_work *w)
     return sum;
 }
 
+/* Copies: the snapshot may go before the answer does. */
+static enum rc fill_item(struct rank_work *w, size_t row, struct rank_item *item, struct err *err)
+{
+    const struct rank_product *p = &w->s->products[row];
+    const struct rank_offers *o = w->offers;
+    const struct {
+        struct str *to, from;
+    } texts[] = {{&item->id, p->id}, {&item->title, p->title}, {&item->brand, p->brand}, {&item->link, p->link},
+                 {&item->picture, p->picture}, {&item->category, rank_value(w->s, RANK_CATEGORY, row)},
+                 {&item->colour, rank_value(w->s, RANK_COLOUR, row)}, {&item->gender, rank_value(w->s, RANK_GENDER, row)},
+                 {&item->style, rank_value(w->s, RANK_STYLE, row)}, {&item->currency, o ? o->currency : STR_NONE}};
+    for (size_t i = 0; i < sizeof texts / sizeof *texts; i++) {
+        if (texts[i].from.n == 0) continue;
+        *texts[i].to = arena_str(w->arena, texts[i].from);
+        if (!texts[i].to->p) return no_memory(err);
+    }
+    item->price_cents = o ? o->price_cents[row] : -1;
+    item->sale_cents = o ? o->sale_cents[row] : -1;
+    item->available = o && rank_bit(o->available, row);
+    return RC_OK;
+}
+
 static enum rc fill_page(struct rank_work *w, const struct candidate *list, size_t n, uint32_t position,
                          bool more, struct rank_answer *out, struct err *err)
 {
@@ -231,11 +277,9 @@ static enum rc fill_page(struct rank_work *w, const struct candidate *list, size
     enum rc rc = RC_OK;
     for (size_t i = 0; i < n && !rc; i++) {
         struct rank_item *item = &out->items[out->n++];
-        const struct rank_product *p = &w->s->products[list[i].row];
         float score = list[i].score / full;
-        item->id = arena_str(w->arena, p->id); /* the snapshot may go before the answer does */
-        item->title = arena_str(w->arena, p->title);
-        if (!item->id.p) return no_memory(err);
+        rc = fill_item(w, list[i].row, item, err);
+        if (rc) return rc;
         item->score = score < 0 ? 0 : score > 1 ? 1 : score;
         rc = rank_give_reasons(w, list[i].row, item, err);
     }
@@ -259,14 +303,15 @@ enum rc rank_search_in(const struct rank_scope *scope, const struct rank_query *
     if (rc) return rc;
     out->matched = w.matched;
     if (w.similar_row >= 0) w.allow[w.similar_row / 64] &= ~((uint64_t)1 << (w.similar_row % 64));
-    size_t pool = POOL + after.position + 2 * q->limit;
+    size_t pool = q->sort != RANK_BEST || q->browse ? SIZE_MAX : POOL + after.position + 2 * q->limit;
     if (w.matched) rc = gather(&w, threshold(&w, pool) - (w.picture ? .5f : .3f), &list, &n, err);
     if (rc) return rc;
     add_cosines(&w, list, n);
+    n = set_order(&w, list, n);
     if (n) qsort(list, n, sizeof *list, better);
     if (q->cursor.p)
-        while (from < n && (list[from].score > after.score ||
-                            (list[from].score == after.score && w.s->docs[list[from].row] <= after.doc)))
+        while (from < n && (list[from].order > after.score ||
+                            (list[from].order == after.score && w.s->docs[list[from].row] <= after.doc)))
             from++;
     if (q->distinct && !q->cursor.p) set_apart(&w, list, n, q->limit);
     size_t page = n - from < q->limit ? n - from : q->limit;

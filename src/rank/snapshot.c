@@ -147,7 +147,8 @@ enum rc rank_snapshot_row(struct rank_snapshot *s, const struct catalog_row *row
     }
     struct rank_product *p = &s->products[r];
     *p = (struct rank_product){arena_str(&s->arena, row->id), arena_str(&s->arena, row->title),
-                               arena_str(&s->arena, row->brand), arena_str(&s->arena, row->picture),
+                               arena_str(&s->arena, row->brand), arena_str(&s->arena, row->link),
+                               arena_str(&s->arena, row->picture),
                                row->dhash, 0, row->first_seen_ms, row->filled, 0};
     if (!p->id.p) return no_memory(err);
     s->docs[r] = row->doc;
@@ -219,6 +220,7 @@ enum rc rank_snapshot_offer(struct rank_snapshot *s, const struct catalog_offer 
         if (i == RANK_MAX_SHOPS) return err_set(err, RC_UNPROCESSABLE, "more than %d shops", RANK_MAX_SHOPS);
         struct rank_offers *o = &s->offers[i];
         o->shop = arena_str(&s->arena, offer->shop);
+        o->currency = arena_str(&s->arena, offer->currency);
         o->price_cents = arena_array(&s->arena, s->n + 1, sizeof *o->price_cents);
         o->sale_cents = arena_array(&s->arena, s->n + 1, sizeof *o->sale_cents);
         o->available = arena_array(&s->arena, s->words_in_set, sizeof *o->available);

@@ -33,13 +33,13 @@ struct rank_attribute {
 };
 
 struct rank_offers {       /* of one shop */
-    struct str shop;
+    struct str shop, currency; /* the first offer's: a house sells in one */
     int32_t *price_cents, *sale_cents; /* (rows); -1: none */
     uint64_t *available;
 };
 
 struct rank_product {
-    struct str id, title, brand, picture;
+    struct str id, title, brand, link, picture;
     uint64_t dhash, title_hash;
     int64_t first_seen_ms;
     uint32_t filled;       /* bits (1 << enum vocab_field) that the model filled */

@@ -97,7 +97,7 @@ static void scan_block(const struct vindex *v, const struct vindex_query *q, vin
 enum rc vindex_scan(const struct vindex *v, const struct vindex_query *q, size_t k, struct vindex_hit *hits,
                     size_t *found, struct err *err)
 {
-    size_t want = k * 10 > VINDEX_MIN_RERANK ? k * 10 : VINDEX_MIN_RERANK;
+    size_t want = k + (k / 2 > VINDEX_RERANK_MORE ? k / 2 : VINDEX_RERANK_MORE);
     struct vindex_top rough = {.cap = want < v->n ? want : v->n};
     struct vindex_top best = {.heap = hits, .cap = k};
     *found = 0;

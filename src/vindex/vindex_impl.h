@@ -14,9 +14,10 @@
 #include "vindex/vindex.h"
 
 enum {
-    VINDEX_STRIDE = 64,     /* a quantised row takes a multiple of this many bytes, zeros behind dim */
-    VINDEX_BLOCK = 64,      /* rows to a word of the filter, and to a call of the kernel */
-    VINDEX_MIN_RERANK = 100 /* candidates of the integer scan that are scored again in f32, at least */
+    VINDEX_STRIDE = 64, /* a quantised row takes a multiple of this many bytes, zeros behind dim */
+    VINDEX_BLOCK = 64,  /* rows to a word of the filter, and to a call of the kernel */
+    VINDEX_RERANK_MORE =
+        90 /* so many candidates of the integer scan more than k, or half of k, are scored again in f32 */
 };
 
 /* out[i] = dot(query, rows + i * stride) for i < n. rows and query are 64-byte aligned; stride is a

@@ -209,6 +209,34 @@ static void recall_against_brute_force(void **state)
     }
 }
 
+static void recall_of_many(void **state)
+{
+    (void)state;
+    enum { N = SLOW ? 4000 : 20000, Q = 10 };
+    static const size_t ks[] = {1, 10, 100, 300, 1000};
+    float *v = malloc((size_t)N * DIM * sizeof *v), *queries = malloc((size_t)Q * DIM * sizeof *v);
+    assert_true(v && queries);
+    fill_catalogue(v, N, DIM, 70, 71);
+    fill_catalogue(queries, Q, DIM, 70, 72);
+    struct vindex *index = build(v, N, DIM, VINDEX_EXACT);
+    for (size_t i = 0; i < sizeof ks / sizeof *ks; i++) {
+        static struct vindex_hit want[VINDEX_MAX_K], got[VINDEX_MAX_K];
+        size_t found, met = 0;
+        for (size_t q = 0; q < Q; q++) {
+            brute_force(v, N, DIM, queries + q * DIM, NULL, ks[i], want);
+            assert_ok(vindex_search(index, queries + q * DIM, NULL, ks[i], got, &found, &err));
+            assert_int_equal(found, ks[i]);
+            for (size_t j = 0; j < found; j++)
+                met += got[j].score >= want[found - 1].score;
+        }
+        if ((double)met < .995 * Q * (double)ks[i])
+            fail_msg("recall@%zu %.4f", ks[i], (double)met / (Q * (double)ks[i]));
+    }
+    vindex_destroy(index);
+    free(v);
+    free(queries);
+}
+
 static size_t set_random_bits(uint64_t *allow, size_t n, double share, uint64_t seed)
 {
     size_t set = 0;
@@ -523,6 +551,7 @@ int main(void)
         cmocka_unit_test(every_kernel_finds_the_same),
         cmocka_unit_test(quantising_stays_in_range),
         cmocka_unit_test(recall_against_brute_force),
+        cmocka_unit_test(recall_of_many),
         cmocka_unit_test(filters_are_exact_at_any_selectivity),
         cmocka_unit_test(equal_scores_come_by_row),
         cmocka_unit_test(odd_sizes_and_zero_rows),

@@ -47,7 +47,8 @@ void import_row_reader_init(struct import_row_reader *r, struct import *im);
 void import_row_reader_release(struct import_row_reader *r);
 /* False: rejected, and reported. The result is borrowed until the next call. */
 bool import_row_read(struct import_row_reader *r, const struct catalog_feed_row *in, struct import_row *out);
-/* price, sale_price, availability, quantity; false when the price cannot be read (reported). */
+/* price, sale_price, availability, quantity; false when the price cannot be read (reported). A sale price may
+ * come without a price: in a shop's inventory the web shop's counts. */
 bool import_offer_read(struct import *im, const struct catalog_feed_row *in, struct import_offer *out);
 
 /* ---- import_stage.c ---- */

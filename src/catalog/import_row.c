@@ -62,7 +62,7 @@ bool import_offer_read(struct import *im, const struct catalog_feed_row *in, str
         else if (memcmp(sale_currency, out->currency, 3) != 0) {
             value_problem(im, in, CATALOG_SALE_PRICE, "another currency than the price; the sale is left out");
             out->sale_cents = -1;
-        } else if (out->price_cents < 0 || out->sale_cents >= out->price_cents)
+        } else if (out->price_cents >= 0 && out->sale_cents >= out->price_cents)
             out->sale_cents = -1; /* shops send the same price twice when there is no sale */
     }
     if (v[CATALOG_QUANTITY].n) {
@@ -279,6 +279,7 @@ bool import_row_read(struct import_row_reader *r, const struct catalog_feed_row 
     if (!out->shop.n) out->shop = STR("");
     else if (out->shop.n > 60) return reject(im, in, CATALOG_SHOP, "a shop's code has at most 60 bytes");
     if (!import_offer_read(im, in, &out->offer)) return false;
+    if (out->offer.price_cents < 0) out->offer.sale_cents = -1;
     read_pictures(r, in, out);
     write_data(r, in, out);
     if (r->data.failed || r->text.failed || r->pictures.failed)

@@ -116,8 +116,12 @@ enum rc import_near_duplicates(struct import *im, struct err *err)
     char path[600];
     snprintf(path, sizeof path, "%s/rejects/%s.similar.tsv", im->app->data_dir, im->result->run);
     enum rc rc = load(im, &l, err);
-    FILE *f = rc ? NULL : fopen(path, "we");
-    if (!rc && !f) rc = err_errno(err, "cannot write %s", path);
+    if (rc || l.n < 2) {
+        free(l.p);
+        return rc;
+    }
+    FILE *f = fopen(path, "we");
+    if (!f) rc = err_errno(err, "cannot write %s", path);
     if (!rc) rc = store_begin(im->store, STORE_READ, &tx, err);
     if (!rc) {
         fprintf(f, "product\tlooks_like\tbits\n");

@@ -178,7 +178,8 @@ static enum rc web_offer(struct stage *s, struct str id, struct import_offer *o,
         if (!rc) rc = store_next(rows, known, err);
         if (!rc && *known && o->price_cents < 0) {
             o->price_cents = store_is_null(rows, 0) ? -1 : store_i64(rows, 0);
-            o->sale_cents = store_is_null(rows, 1) ? -1 : store_i64(rows, 1);
+            if (o->sale_cents < 0) o->sale_cents = store_is_null(rows, 1) ? -1 : store_i64(rows, 1);
+            if (o->sale_cents >= o->price_cents) o->sale_cents = -1;
             if (!store_is_null(rows, 2)) snprintf(o->currency, sizeof o->currency, "%.*s", STR_ARG(store_text(rows, 2)));
         }
         store_rows_close(rows);

@@ -3,9 +3,9 @@
  * Every file's SHA-256 is checked before it is loaded. Computation is pinned to f32 so that embeddings
  * agree between machines.
  *
- * Threading: a worker has its own compiled models and inference requests, and nothing is shared between
- * workers; calls with different `worker` run side by side, calls with the same one must not. Pictures and texts
- * are computed one by one (batches are no quicker on a processor), so an answer never depends on its neighbours.
+ * Threading: one inference request a worker; calls with different `worker` run side by side, calls with
+ * the same one must not. Pictures and texts are computed one by one (batches are no quicker on a processor), so
+ * an answer never depends on its neighbours.
  */
 #ifndef INFER_INFER_H
 #define INFER_INFER_H
@@ -26,8 +26,7 @@ struct infer_head {
 };
 
 struct infer_options {
-    unsigned workers;           /* 0: 1, at most 256. Worker 0 is made ready at once, the others when
-                                   they first work (some 300 ms), or by infer_warm() */
+    unsigned workers;           /* 0: 1, at most 256; as many compute at once as there are processors */
     const char *cache_dir;      /* compiled models are kept here; NULL: nowhere */
     const char *tokenizers_lib; /* libopenvino_tokenizers.so; NULL: where the build or install put it */
     bool no_text, no_image;     /* leave out what is not needed */
@@ -37,8 +36,6 @@ struct infer_options {
 enum rc infer_open(const char *package_dir, const struct infer_options *options, struct infer **out,
                    struct err *err) MUST_USE;
 void infer_close(struct infer *m);
-/* Makes a worker ready for pictures and texts, so that its first answer is as quick as the others. */
-enum rc infer_warm(struct infer *m, unsigned worker, bool image, bool text, struct err *err) MUST_USE;
 /* The folder of the package that came with the program: beside a build, or where it was installed. */
 enum rc infer_default_dir(char *out, size_t cap, struct err *err) MUST_USE;
 

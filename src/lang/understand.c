@@ -445,6 +445,7 @@ static float language_factor(const struct reader *r, const struct lex_entry *e)
 {
     if (r->french > r->english && e->lang == 1 << LANG_EN) return .4f;
     if (r->english > r->french && e->lang == 1 << LANG_FR) return .4f;
+    if (r->english == r->french && e->lang == 1 << LANG_EN) return .95f; /* a house in France */
     return 1;
 }
 

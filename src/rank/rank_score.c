@@ -357,10 +357,34 @@ static void add_prices(struct rank_work *w)
     }
 }
 
+static bool blank(char c) { return c == ' ' || (c >= '\t' && c <= '\r'); }
+
+/* Equal but for white space. */
+static bool same_spelling(struct str a, struct str b)
+{
+    a = str_trim(a);
+    b = str_trim(b);
+    while (a.n && b.n) {
+        if (blank(a.p[0]) != blank(b.p[0])) return false;
+        bool space = blank(a.p[0]);
+        if (!space && a.p[0] != b.p[0]) return false;
+        do {
+            a.p++, a.n--;
+        } while (space && a.n && blank(a.p[0]));
+        do {
+            b.p++, b.n--;
+        } while (space && b.n && blank(b.p[0]));
+    }
+    return a.n == b.n;
+}
+
 static void add_exact(struct rank_work *w)
 {
-    for (size_t r = 0; r < w->s->n && w->title_hash; r++)
-        if (w->s->products[r].title_hash == w->title_hash) w->score[r] += W_EXACT;
+    for (size_t r = 0; r < w->s->n && w->title_hash; r++) {
+        if (w->s->products[r].title_hash != w->title_hash) continue;
+        /* "T-shirt" and "tshirt" are the same words; written the same is nearer still. */
+        w->score[r] += same_spelling(w->s->products[r].title, w->q->text) ? W_EXACT + 10 : W_EXACT;
+    }
 }
 
 enum rc rank_score_rows(struct rank_work *w, struct err *err)

@@ -34,97 +34,80 @@ async function call(path, options = {}, tries = 2) {
   throw new Problem(answer.status, body, retryAfter);
 }
 
-/** filters: {category: [..], colour: [..], gender: [..], size: [..], shop, price_min, price_max, sale, available} */
-function filterParams(filters = {}) {
-  const p = new URLSearchParams();
-  for (const field of ['category', 'colour', 'gender', 'size', 'style', 'brand']) for (const v of filters[field] ?? []) p.append(field, v);
-  if (filters.shop) p.set('shop', filters.shop);
-  if (filters.price_min) p.set('price_min', filters.price_min);
-  if (filters.price_max) p.set('price_max', filters.price_max);
+/** filters: {category: [..], colour: [..], gender: [..], size: [..], style: [..], shop, price_min, price_max, sale, available} */
+function parameters(filters = {}, cursor = null, limit = 24) {
+  const p = new URLSearchParams({ limit, lang: lang() });
+  for (const field of ['category', 'colour', 'gender', 'size', 'style']) if (filters[field]?.length) p.set(field, filters[field].join(','));
+  for (const field of ['shop', 'price_min', 'price_max']) if (filters[field]) p.set(field, filters[field]);
   if (filters.sale) p.set('on_sale', 'true');
   if (filters.available) p.set('available', 'true');
-  p.set('lang', lang());
+  if (cursor) p.set('cursor', cursor);
   return p;
 }
 
-const price = (v) => (v === null || v === undefined ? null : typeof v === 'number' ? v : Number(v.value ?? v.amount ?? v));
-export const picture = (url, width) => (url ? `${url}${url.includes('?') ? '&' : '?'}w=${width}` : null);
+/** The address of a picture: `width` is 240 or 640 for a tile on white, nothing for the original. */
+export const picture = (url, width) => (url && width ? `${url}?w=${width}` : url);
 
-function product(item) {
-  const p = item.product ?? item;
+function product(p) {
   return {
-    id: p.id, title: p.title, brand: p.brand, link: p.link, description: p.description, category: p.category, colour: p.colour, gender: p.gender, season: p.season, style: p.style, material: p.material, pattern: p.pattern,
-    picture: p.picture ?? p.pictures?.[0]?.url ?? null, pictures: p.pictures ?? [], price: price(p.price), sale: price(p.sale_price), currency: p.currency ?? 'EUR', available: p.available ?? null, sizes: p.sizes ?? [],
-    variants: p.variants ?? [], shops: p.shops ?? [], reasons: (item.reasons ?? []).map((r) => ({ code: r.code, text: r.text })), score: item.score ?? null,
+    id: p.id, title: p.title, brand: p.brand ?? '', link: p.link, description: p.description ?? '', category: p.category, colour: p.colour, gender: p.gender, season: p.season, style: p.style,
+    material: p.material, pattern: p.pattern, picture: p.picture, price: p.price ?? null, sale: p.sale_price ?? null, currency: p.currency ?? 'EUR', available: p.available, variants: p.variants ?? [],
+    reasons: p.reasons ?? [],
   };
 }
 
-function facets(list) {
-  const out = {};
-  if (Array.isArray(list)) for (const f of list) (out[f.field] ??= []).push({ value: f.value, label: f.label, count: f.count });
-  else for (const [field, values] of Object.entries(list ?? {})) out[field] = values.map((v) => ({ value: v.value, label: v.label, count: v.count }));
-  return out;
-}
-
 function page(answer) {
-  const items = answer.items ?? answer.products ?? [];
-  return { items: items.map(product), next: answer.next_cursor ?? null, total: answer.matched ?? answer.total ?? items.length, facets: facets(answer.facets), corrected: answer.corrected ?? null, token: answer.attribution ?? answer.attribution_token ?? null };
+  const facets = {};
+  for (const f of answer.facets ?? []) (facets[f.field] ??= []).push({ value: f.value, label: f.label, count: f.count });
+  return { items: answer.items.map(product), next: answer.next_cursor, matched: answer.matched, facets, corrected: answer.corrected ?? null, token: answer.attribution };
 }
-
-const SIZE = 24;
 
 export async function search(words, filters, cursor, signal) {
-  const p = filterParams(filters);
+  const p = parameters(filters, cursor);
   if (words) p.set('q', words);
-  p.set('limit', SIZE);
-  if (cursor) p.set('cursor', cursor);
   return page(await call(`/v1/search?${p}`, { signal }));
 }
 
 function piece(x) {
-  return { box: x.box && { x: x.box[0] ?? x.box.x, y: x.box[1] ?? x.box.y, w: x.box[2] ?? x.box.w, h: x.box[3] ?? x.box.h }, category: x.category, p: x.p ?? x.confidence ?? x.category_p ?? null, sure: x.sure !== false,
-    colours: (x.colours ?? (x.colour ? [x.colour] : [])).map((c) => (typeof c === 'string' ? { name: c, share: 1 } : { name: c.name, share: c.share })), gender: x.gender, style: x.style, season: x.season, pattern: x.pattern };
+  const [left, top, width, height] = x.box ?? [];
+  return {
+    box: x.box ? { x: left, y: top, w: width, h: height } : null, category: x.category, p: x.probability ?? x.categories?.[0]?.probability ?? null, sure: x.sure,
+    colours: x.colours?.length ? x.colours : x.colour ? [{ name: x.colour }] : [], style: x.style, season: x.season,
+  };
 }
 
-/** What is seen on the photo, and products for it. */
-export async function recommend(photo, filters, cursor, signal) {
-  const p = filterParams(filters);
-  p.set('limit', SIZE);
-  if (cursor) p.set('cursor', cursor);
+/** What is seen on the photo, and products for it, or for its piece number `only` (-1: the whole photo). */
+export async function recommend(photo, only, filters, cursor, signal) {
+  const p = parameters(filters, cursor);
+  if (only >= 0) p.set('piece', only);
   const form = new FormData();
   form.append('photo', photo, 'photo.jpg');
   const answer = await call(`/v1/recommendations?${p}`, { method: 'POST', body: form, signal });
-  const seen = answer.photo ?? answer.seen ?? answer.labels ?? answer;
-  const pieces = (answer.pieces ?? seen.pieces ?? []).map(piece);
-  return { ...page(answer), pieces, whole: piece(seen) };
+  return { ...page(answer), whole: piece(answer.photo), pieces: (answer.photo.pieces ?? []).map(piece), garment: answer.photo.garment ?? 1 };
 }
 
-export async function similar(id, signal) {
-  const p = new URLSearchParams({ limit: 8, lang: lang() });
+export async function similar(id, shop, signal) {
+  const p = parameters({ shop }, null, 8);
+  p.set('facets', 'false');
   return page(await call(`/v1/products/${encodeURIComponent(id)}/similar?${p}`, { signal }));
 }
 export async function one(id, shop, signal) {
-  const p = new URLSearchParams({ lang: lang() });
-  if (shop) p.set('shop', shop);
-  return product(await call(`/v1/products/${encodeURIComponent(id)}?${p}`, { signal }));
+  return product(await call(`/v1/products/${encodeURIComponent(id)}${shop ? `?${new URLSearchParams({ shop })}` : ''}`, { signal }));
 }
 export async function suggest(words, signal) {
-  const p = new URLSearchParams({ q: words, lang: lang(), limit: 7 });
-  const answer = await call(`/v1/suggest?${p}`, { signal }, 0);
-  return (answer.suggestions ?? answer.items ?? []).map((s) => (typeof s === 'string' ? { text: s } : { text: s.text, kind: s.kind }));
+  const answer = await call(`/v1/suggest?${new URLSearchParams({ q: words.slice(0, 100), lang: lang(), limit: 7 })}`, { signal }, 0);
+  return answer.suggestions.map((s) => s.text);
 }
 export async function categories() {
-  const answer = await call(`/v1/categories?lang=${lang()}`);
-  return (answer.categories ?? answer.items ?? []).map((c) => ({ value: c.name ?? c.category, label: c.label ?? c[lang()], group: c.group }));
+  return (await call('/v1/categories')).items.map((c) => ({ value: c.category, fr: c.fr, en: c.en }));
 }
 export async function shops() {
-  const answer = await call('/v1/shops');
-  return (answer.shops ?? answer.items ?? []).map((s) => ({ id: s.shop ?? s.id ?? s.code, name: s.name ?? s.shop, city: s.city }));
+  return (await call('/v1/shops')).items.map((s) => ({ id: s.shop, name: s.name }));
 }
+/** Photos to try the page with; only a demonstration has any. */
 export async function samples() {
-  const answer = await call('/v1/demo/photos');
-  return answer.photos ?? [];
+  return (await call('/v1/demo/photos')).photos;
 }
 export function feedback(id, liked, token) {
-  return call('/v1/feedback', { method: 'POST', headers: { 'Content-Type': 'application/json', 'Idempotency-Key': crypto.randomUUID() }, body: JSON.stringify({ product: id, kind: liked ? 'like' : 'dislike', attribution: token ?? undefined }) }, 0);
+  return call('/v1/feedback', { method: 'POST', headers: { 'Content-Type': 'application/json', 'Idempotency-Key': crypto.randomUUID() }, body: JSON.stringify({ product: id, kind: liked ? 'like' : 'dislike', attribution: token }) }, 0);
 }

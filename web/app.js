@@ -1,11 +1,11 @@
 // The page: from a photo or words to products. State lives here; the other modules draw it.
 import { $, h, say, toast } from './dom.js';
 import { lang, setLanguage, startLanguage, t, translatePage } from './i18n.js';
-import { label, learn } from './labels.js';
+import { label, learn, learnFacets } from './labels.js';
 import * as api from './api.js';
 import * as filters from './filters.js';
 import { card, openProduct, pieceLabels, skeletons } from './cards.js';
-import { NotAPicture, cut, prepare } from './photo.js';
+import { NotAPicture, prepare } from './photo.js';
 
 const state = {
   mode: 'home',            // 'home', 'photo' or 'search'
@@ -19,6 +19,7 @@ const state = {
   page: null,              // the last answer
   shown: 0,
 };
+const GARMENT = 0.5;       // below this probability the photo shows no garment
 let running = null;        // the request under way: a newer one cancels it
 
 // --- what is on the page ---------------------------------------------------------------------------
@@ -61,7 +62,7 @@ function message(headline, help, action, reference) {
   $('grid').setAttribute('aria-busy', 'false');
   $('more').hidden = true;
   $('state').hidden = false;
-  $('state').replaceChildren(h('h3', {}, headline), ...(help ? [h('p', {}, help)] : []), ...(action ? [action] : []), ...(reference ? [h('code', {}, `${t('reference')} ${reference}`)] : []));
+  $('state').replaceChildren(h('h2', {}, headline), ...(help ? [h('p', {}, help)] : []), ...(action ? [action] : []), ...(reference ? [h('code', {}, `${t('reference')} ${reference}`)] : []));
   heading('');
   say(headline);
 }
@@ -89,6 +90,7 @@ function append(answer) {
 function results(answer) {
   state.page = answer;
   state.facets = answer.facets;
+  learnFacets(answer.facets);
   $('grid').setAttribute('aria-busy', 'false');
   if (!answer.items.length) {
     const clear = filters.count(state.chosen) ? h('button', { type: 'button', class: 'button', onclick: () => changeFilters(filters.empty()) }, t('clear')) : null;
@@ -98,7 +100,9 @@ function results(answer) {
   $('state').hidden = true;
   $('grid').hidden = false;
   append(answer);
-  const note = answer.corrected ? `${t('corrected', answer.corrected)} · ${t('found', answer.total)}` : t('found', answer.total);
+  const counted = filters.count(state.chosen) > 0 || (state.mode === 'search' && !state.query); // else all are ranked, the whole house
+  const order = counted ? t('found', answer.matched) : t(state.mode === 'photo' ? 'nearest' : 'best');
+  const note = answer.corrected ? `${t('corrected', answer.corrected)} · ${order}` : order;
   heading(note);
   say(note);
 }
@@ -125,17 +129,17 @@ function drawPieces() {
 }
 
 async function askPhoto(signal) {
-  const x = state.pieces[state.piece];
-  const picture = x?.box ? await cut($('photo'), x.box) : state.photo;
-  const answer = await api.recommend(picture, state.chosen, null, signal);
-  if (state.piece < 0) {
-    state.pieces = answer.pieces.length ? answer.pieces : answer.whole.category ? [answer.whole] : [];
+  const answer = await api.recommend(state.photo, state.pieces.length > 1 ? state.piece : -1, state.chosen, null, signal);
+  if (signal.aborted) return null;
+  if (!state.pieces.length) {
+    const [alone] = answer.pieces;
+    if (answer.garment >= GARMENT) state.pieces = answer.pieces.length > 1 ? answer.pieces : [{ ...answer.whole, box: alone?.box ?? null }];
     $('scan').hidden = true;
     drawPieces();
-    if (!state.pieces.length || (!answer.whole.sure && !answer.items.length)) {
-      message(t('noGarment'), t('noGarmentHelp'), h('label', { class: 'button', for: 'file' }, t('another')));
-      return null;
-    }
+  }
+  if (!state.pieces.length) {
+    message(t('noGarment'), t('noGarmentHelp'), h('label', { class: 'button', for: 'file' }, t('another')));
+    return null;
   }
   return answer;
 }
@@ -184,9 +188,8 @@ async function more() {
   const { page } = state;
   $('more').disabled = true;
   try {
-    const x = state.pieces[state.piece];
     const next = state.mode === 'photo'
-      ? await api.recommend(x?.box ? await cut($('photo'), x.box) : state.photo, state.chosen, page.next)
+      ? await api.recommend(state.photo, state.pieces.length > 1 ? state.piece : -1, state.chosen, page.next)
       : await api.search(state.query, state.chosen, page.next);
     if (page !== state.page) return; // another search came in between
     state.page = { ...next, facets: page.facets };
@@ -239,7 +242,7 @@ async function suggest() {
     suggested = await api.suggest(words, signal);
   } catch { suggested = []; }
   if (signal.aborted || document.activeElement !== $('q')) return;
-  $('suggestions').replaceChildren(...suggested.map((s, i) => h('li', { id: `s${i}`, role: 'option', 'aria-selected': 'false', onmousedown: (e) => { e.preventDefault(); searchFor(s.text); } }, s.text)));
+  $('suggestions').replaceChildren(...suggested.map((s, i) => h('li', { id: `s${i}`, role: 'option', 'aria-selected': 'false', onmousedown: (e) => { e.preventDefault(); searchFor(s); } }, s)));
   $('suggestions').hidden = suggested.length === 0;
   $('q').setAttribute('aria-expanded', String(suggested.length > 0));
   pick(-1);
@@ -251,7 +254,7 @@ function startSearch() {
     e.preventDefault();
     clearTimeout(timer);
     asking?.abort();
-    const words = picked >= 0 ? suggested[picked].text : $('q').value;
+    const words = picked >= 0 ? suggested[picked] : $('q').value;
     $('q').blur();
     searchFor(words);
   });
@@ -311,10 +314,9 @@ async function loadSamples() {
 
 async function loadNames() {
   const [cats, shops] = await Promise.allSettled([api.categories(), api.shops()]);
-  if (cats.status === 'fulfilled') for (const c of cats.value) learn(lang(), c.value, c.label);
+  if (cats.status === 'fulfilled') for (const c of cats.value) { learn('fr', c.value, c.fr); learn('en', c.value, c.en); }
   if (shops.status === 'fulfilled') {
-    const web = shops.value.find((s) => s.id === '' || s.id === 'web');
-    state.shops = [{ id: '', name: t('web') }, ...shops.value.filter((s) => s !== web)];
+    state.shops = [{ id: '', name: t('web') }, ...shops.value.filter((s) => s.id)];
   }
 }
 

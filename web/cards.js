@@ -1,12 +1,13 @@
 // Products as cards, a product as a page of its own, and the labels of a piece.
 import { $, h, icon, toast } from './dom.js';
-import { lang, money, t } from './i18n.js';
+import { money, t } from './i18n.js';
 import { dot, label } from './labels.js';
 import * as api from './api.js';
 
-export function swatch(name) {
-  const point = h('span', { class: `dot${dot(name) ? '' : ' multi'}`, 'aria-hidden': 'true' });
-  if (dot(name)) point.style.backgroundColor = dot(name);
+export function swatch(name, hex) {
+  const shade = /^#[0-9a-f]{6}$/i.test(hex ?? '') ? hex : dot(name);
+  const point = h('span', { class: `dot${shade ? '' : ' multi'}`, 'aria-hidden': 'true' });
+  if (shade) point.style.backgroundColor = shade;
   return h('span', { class: 'swatch' }, point, label(name));
 }
 
@@ -51,7 +52,7 @@ function verdict(p, token, card) {
 /** One card. `eager`: among the first, which are seen at once. */
 export function card(p, { token, shopName, eager, index = 0, open, small }) {
   const image = p.picture
-    ? h('img', { src: api.picture(p.picture, 480), alt: '', width: 240, height: 320, loading: eager ? 'eager' : 'lazy', decoding: 'async', srcset: `${api.picture(p.picture, 240)} 240w, ${api.picture(p.picture, 480)} 480w`, sizes: '(min-width: 60rem) 15rem, 44vw' })
+    ? h('img', { src: api.picture(p.picture, 640), alt: '', width: 240, height: 320, loading: eager ? 'eager' : 'lazy', decoding: 'async' })
     : null;
   const box = h('li', { class: 'card' });
   box.style.animationDelay = `${Math.min(index, 12) * 35}ms`;
@@ -77,7 +78,7 @@ export function skeletons(n) {
 export function pieceLabels(x) {
   return [
     h('span', { class: 'piece-name' }, x.category ? label(x.category) : t('piece'), h('small', {}, x.sure && x.p !== null ? t('sure', Math.round(x.p * 100)) : t('unsure'))),
-    h('span', { class: 'tags' }, x.colours.slice(0, 3).map((c) => swatch(c.name)), x.style ? h('span', {}, label(x.style)) : null, x.season ? h('span', {}, label(x.season)) : null),
+    h('span', { class: 'tags' }, x.colours.slice(0, 3).map((c) => swatch(c.name, c.hex)), x.style ? h('span', {}, label(x.style)) : null, x.season ? h('span', {}, label(x.season)) : null),
   ];
 }
 
@@ -87,9 +88,8 @@ function facts(p) {
 }
 
 function sizesOf(p) {
-  const all = [];
-  for (const v of p.variants) if (v.size && !all.some((s) => s.size === v.size)) all.push({ size: v.size, has: v.availability ? v.availability !== 'out_of_stock' : true });
-  const list = all.length ? all : p.sizes.map((s) => ({ size: s, has: true }));
+  const list = [];
+  for (const v of p.variants) if (v.size && !list.some((s) => s.size === v.size)) list.push({ size: v.size, has: v.availability ? v.availability !== 'out_of_stock' : true });
   if (!list.length) return null;
   return [h('h3', { class: 'field-title' }, t('sizes')), h('ul', { class: 'sizes' }, list.map((s) => h('li', { class: s.has ? 'size' : 'size none' }, s.size, s.has ? null : h('span', { class: 'hidden' }, ` ${t('notAvailable')}`))))];
 }
@@ -107,7 +107,7 @@ export async function openProduct(p, shop, token) {
     const link = full.link && /^https?:/.test(full.link) ? h('a', { class: 'button primary', href: full.link, target: '_blank', rel: 'noopener noreferrer' }, t('see')) : null;
     body.replaceChildren(
       h('div', { class: 'product' },
-        h('div', { class: 'product-picture' }, full.picture ? h('img', { src: api.picture(full.picture, 960), alt: full.title }) : ''),
+        h('div', { class: 'product-picture' }, full.picture ? h('img', { src: full.picture, alt: full.title }) : ''),
         h('div', {}, h('h2', { id: 'product-title' }, full.title), priceOf(full), full.description ? h('p', { class: 'text' }, full.description) : '', facts(full), sizesOf(full) ?? '', link ?? '')),
       h('section', { class: 'similar', 'aria-label': t('similar') }, h('h3', {}, t('similar')),
         h('ul', { class: 'grid' }, similar ? similar.items.map((s, i) => card(s, { token: similar.token, index: i, small: true, open: (x) => openProduct(x, shop, similar.token) })) : skeletons(4))),
@@ -117,9 +117,8 @@ export async function openProduct(p, shop, token) {
   fill(p, null);
   if (!dialog.open) dialog.showModal();
   body.focus({ preventScroll: true });
-  dialog.dataset.lang = lang();
   const full = await api.one(p.id, shop, signal).catch(() => p);
   if (signal.aborted) return;
-  const alike = await api.similar(p.id, signal).catch(() => ({ items: [] }));
+  const alike = await api.similar(p.id, shop, signal).catch(() => ({ items: [] }));
   if (!signal.aborted && dialog.open) fill({ ...full, reasons: p.reasons }, alike);
 }

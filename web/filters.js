@@ -31,7 +31,7 @@ function choices(field, facet, chosen) {
   if (field === 'size') values.sort(bySize);
   if (!values.length) return null;
   return h('fieldset', {}, h('legend', {}, t(field)), h('div', { class: 'options' },
-    values.slice(0, field === 'size' ? 40 : 24).map((v) => option(field, v.value, v.label ?? label(v.value), v.count, chosen.includes(v.value), field === 'colour' ? dot(v.value) : undefined))));
+    values.slice(0, field === 'size' ? 40 : 24).map((v) => option(field, v.value, label(v.value), v.count, chosen.includes(v.value), field === 'colour' ? dot(v.value) : undefined))));
 }
 
 /** Fills the sheet's form. `facets`: {field: [{value, count}]}; `shops`: [{id, name}]. */

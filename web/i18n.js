@@ -17,7 +17,7 @@ const words = {
     category: 'Type', colour: 'Couleur', gender: 'Pour', size: 'Taille', price: 'Prix', shop: 'Boutique', sale: 'Promotions', onSale: 'En promotion', available: 'Disponible tout de suite', web: 'Boutique en ligne', style: 'Style', season: 'Saison', brand: 'Marque', material: 'Matière', pattern: 'Motif',
     from: 'De (€)', to: 'À (€)', remove: (what) => `Retirer le filtre ${what}`, inStock: 'Disponible', inShop: (s) => `Disponible à ${s}`, outOfStock: 'Épuisé', like: (t) => `J’aime : ${t}`, dislike: (t) => `Pas pour moi : ${t}`, liked: 'Noté, merci.',
     disliked: 'Noté. Nous en montrerons moins.', before: 'Prix avant réduction', now: 'Prix réduit', sizes: 'Tailles', notAvailable: 'épuisée', similar: 'Dans le même esprit', see: 'Voir chez le marchand', shops: 'En boutique', noPrice: 'Prix en boutique',
-    browse: 'La collection',
+    browse: 'La collection', nearest: 'Les plus proches d’abord', best: 'Les plus pertinents d’abord',
   },
   en: {
     skip: 'Skip to content', offline: 'You are offline. Searching resumes with the connection.', search: 'Search', suggestions: 'Suggestions', language: 'Language',
@@ -35,7 +35,7 @@ const words = {
     category: 'Kind', colour: 'Colour', gender: 'For', size: 'Size', price: 'Price', shop: 'Shop', sale: 'Offers', onSale: 'On sale', available: 'In stock now', web: 'Online shop', style: 'Style', season: 'Season', brand: 'Brand', material: 'Material', pattern: 'Pattern',
     from: 'From (€)', to: 'To (€)', remove: (what) => `Remove filter ${what}`, inStock: 'In stock', inShop: (s) => `In stock at ${s}`, outOfStock: 'Sold out', like: (t) => `I like it: ${t}`, dislike: (t) => `Not for me: ${t}`, liked: 'Noted, thank you.',
     disliked: 'Noted. You will see fewer of these.', before: 'Price before', now: 'Reduced price', sizes: 'Sizes', notAvailable: 'sold out', similar: 'In the same spirit', see: 'See at the shop', shops: 'In shops', noPrice: 'Price in shops',
-    browse: 'The collection',
+    browse: 'The collection', nearest: 'The closest first', best: 'The most relevant first',
   },
 };
 

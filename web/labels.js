@@ -12,6 +12,8 @@ const fr = {
   Olive: 'Vert olive', Multi: 'Multicolore', Cream: 'Crème', Steel: 'Acier', Charcoal: 'Anthracite', Peach: 'Pêche', 'Off White': 'Blanc cassé', Skin: 'Chair', Lavender: 'Lavande', 'Grey Melange': 'Gris chiné', Khaki: 'Kaki', Magenta: 'Fuchsia', Teal: 'Bleu canard',
   Tan: 'Camel', Mustard: 'Moutarde', Bronze: 'Bronze', Copper: 'Cuivre', 'Turquoise Blue': 'Turquoise', Rust: 'Rouille', Burgundy: 'Bordeaux', Metallic: 'Métallisé', 'Coffee Brown': 'Café', Mauve: 'Mauve', Rose: 'Vieux rose', Nude: 'Nude', 'Sea Green': 'Vert d’eau',
   'Mushroom Brown': 'Brun', Taupe: 'Taupe', 'Lime Green': 'Vert citron', 'Fluorescent Green': 'Vert fluo', Women: 'Femme', Men: 'Homme', Unisex: 'Mixte', Girls: 'Fille', Boys: 'Garçon', Spring: 'Printemps', Summer: 'Été', Fall: 'Automne', Winter: 'Hiver',
+  cotton: 'Coton', linen: 'Lin', wool: 'Laine', silk: 'Soie', denim: 'Denim', leather: 'Cuir', suede: 'Daim', velvet: 'Velours', corduroy: 'Velours côtelé', satin: 'Satin', viscose: 'Viscose', polyester: 'Polyester', nylon: 'Nylon', canvas: 'Toile', straw: 'Paille', lace: 'Dentelle',
+  knit: 'Maille', tweed: 'Tweed', cashmere: 'Cachemire', rubber: 'Caoutchouc', metal: 'Métal', solid: 'Uni', plain: 'Uni', striped: 'Rayures', checked: 'Carreaux', floral: 'Fleurs', dotted: 'Pois', 'polka dot': 'Pois', geometric: 'Géométrique', ethnic: 'Ethnique', 'colour block': 'Color block',
   Casual: 'Décontracté', Formal: 'Formel', Sports: 'Sport', Ethnic: 'Bohème', Party: 'Soirée', 'Smart Casual': 'Chic décontracté', Travel: 'Voyage', Home: 'Maison',
 };
 const en = {
@@ -25,9 +27,12 @@ const dots = {
   Taupe: '#8b7d70', 'Lime Green': '#a5c63b', 'Fluorescent Green': '#7ee03a',
 };
 
+const named = ['category', 'colour', 'gender', 'season', 'style', 'material', 'pattern'];
 const given = { fr: new Map(), en: new Map() };
 /** Labels from GET /v1/categories and the like. */
-export function learn(language, value, label) { if (value && label) given[language].set(value, label); }
+export function learn(language, value, text) { if (value && text) given[language].set(value, text.charAt(0).toUpperCase() + text.slice(1)); }
+/** The labels of an answer's facets: {field: [{value, label}]}. */
+export function learnFacets(facets) { for (const field of named) for (const f of facets[field] ?? []) learn(lang(), f.value, f.label); }
 
 export function label(value) {
   if (!value) return '';

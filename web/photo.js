@@ -27,17 +27,3 @@ export async function prepare(file, canvas) {
   bitmap.close();
   return toBlob(canvas);
 }
-
-/** The part of the canvas in a box of fractions, with a little around it. */
-export async function cut(canvas, box) {
-  const around = 0.04;
-  const x = Math.max(0, box.x - around) * canvas.width;
-  const y = Math.max(0, box.y - around) * canvas.height;
-  const w = Math.min(canvas.width - x, (box.w + 2 * around) * canvas.width);
-  const h = Math.min(canvas.height - y, (box.h + 2 * around) * canvas.height);
-  const part = document.createElement('canvas');
-  part.width = Math.max(1, Math.round(w));
-  part.height = Math.max(1, Math.round(h));
-  part.getContext('2d').drawImage(canvas, x, y, w, h, 0, 0, part.width, part.height);
-  return toBlob(part);
-}

@@ -15,7 +15,7 @@
 #include <unistd.h>
 
 /* DEMO_VERSION rises when the drawing changes: what older ones drew is drawn again. */
-enum { DEMO_VERSION = 2, DETAIL_EVERY = 6, JPEG_QUALITY = 88, SHOPS = 12, THUMBNAIL_PX = 320, PATH_BYTES = 4096 };
+enum { DEMO_VERSION = 3, DETAIL_EVERY = 6, JPEG_QUALITY = 88, SHOPS = 12, THUMBNAIL_PX = 320, PATH_BYTES = 4096 };
 
 struct drawing {
     const struct demo_options *o;
@@ -165,7 +165,7 @@ static void write_offers(const struct demo_options *o, const struct product *p, 
     for (int s = 0; p->sizes[s]; s++) {
         char id[48];
         snprintf(id, sizeof id, "%s-%s", p->id, p->sizes[s]);
-        buf_addf(feed, "%s\t%s %s\t%s\thttps://boutique.example/p/%s\t%s.jpg\t", id, p->title, p->brand, p->description, p->id, p->id);
+        buf_addf(feed, "%s\t%s\t%s\thttps://boutique.example/p/%s\t%s.jpg\t", id, p->title, p->description, p->id, p->id);
         if (has_detail(p)) buf_addf(feed, "%s-2.jpg", p->id);
         buf_addc(feed, '\t');
         add_price(feed, p->price_cents);

@@ -65,14 +65,14 @@ static float ground_light(const struct ground *g, const struct pen *p, int x, in
 static void compose(const struct pen *p, const struct ground *g, uint64_t seed, struct image *out)
 {
     struct rng r = {seed ^ 0xabcd};
-    float tone = (float)rng_range(&r, .945, .965), warm = (float)rng_range(&r, -.004, .010);
+    float tone = (float)rng_range(&r, .895, .915), warm = (float)rng_range(&r, .002, .012);
     for (int y = 0; y < out->height; y++) {
         uint8_t *o = out->rgb + (size_t)y * (size_t)out->width * 3;
         const float *c = p->rgba + (size_t)y * (size_t)p->width * 4;
         uint64_t grain = rng_u64(&r);
         for (int x = 0; x < out->width; x++, o += 3, c += 4) {
             float dx = ((float)x - 230) / 600, dy = ((float)y - 270) / 800;
-            float v = tone + .022f - .085f * (dx * dx + dy * dy);
+            float v = tone + .024f - .075f * (dx * dx + dy * dy);
             if (c[3] < .996f) v *= ground_light(g, p, x, y);
             grain = grain * 6364136223846793005u + 1442695040888963407u;
             v += (float)((int)(grain >> 40 & 255) - 128) * (.006f / 128);

@@ -1,0 +1,314 @@
+// Drives the page in Chromium, as a phone and as a desktop. Called by run.sh, which prepares the data.
+import assert from 'node:assert/strict';
+import { spawn } from 'node:child_process';
+import { readFile } from 'node:fs/promises';
+import { createRequire } from 'node:module';
+import { parseArgs } from 'node:util';
+import { chromium } from 'playwright-core';
+
+const { values: options } = parseArgs({ options: Object.fromEntries(['program', 'data', 'web', 'chromium', 'screenshots'].map((n) => [n, { type: 'string' }])) });
+const axeSource = await readFile(createRequire(import.meta.url).resolve('axe-core/axe.min.js'), 'utf8');
+const WAIT = 30_000;
+
+function serve() {
+  const server = spawn(options.program, ['serve', '--data', options.data, '--port', '0', '--set', `web_dir=${options.web}`, '--set', 'log_level=warn'], { stdio: ['ignore', 'pipe', 'inherit'] });
+  return new Promise((done, fail) => {
+    let text = '';
+    const late = setTimeout(() => { server.kill(); fail(new Error('the program does not say where it serves')); }, 60_000);
+    server.on('exit', (code) => fail(new Error(`the program ended with status ${code}`)));
+    server.stdout.on('data', (bytes) => {
+      text += bytes;
+      const found = /https:\/\/localhost:(\d+)/.exec(text);
+      if (found) { clearTimeout(late); done({ server, base: found[0] }); }
+    });
+  });
+}
+
+let passed = 0, failed = 0;
+const devices = {
+  phone: { viewport: { width: 390, height: 844 }, deviceScaleFactor: 2, isMobile: true, hasTouch: true },
+  desktop: { viewport: { width: 1440, height: 900 } },
+  dark: { viewport: { width: 1440, height: 900 }, colorScheme: 'dark' },
+};
+
+/** A test with a page of its own; complaints of the browser (console, CSP, requests elsewhere) fail it. */
+async function test(browser, base, device, name, body, { locale = 'fr-FR', expected = [] } = {}) {
+  const context = await browser.newContext({ ...devices[device], ignoreHTTPSErrors: true, locale, reducedMotion: 'reduce' });
+  context.setDefaultTimeout(WAIT);
+  const page = await context.newPage();
+  const complaints = [];
+  const complain = (text) => { if (!expected.some((e) => text.includes(e))) complaints.push(text); };
+  page.on('console', (m) => { if (['error', 'warning'].includes(m.type())) complain(m.text()); });
+  page.on('pageerror', (e) => complain(e.message));
+  page.on('request', (r) => { if (!/^(blob|data):/.test(r.url()) && !r.url().startsWith(base)) complain(`a request left the house: ${r.url()}`); });
+  await page.addInitScript(() => document.addEventListener('securitypolicyviolation', (e) => console.error(`CSP: ${e.violatedDirective} ${e.blockedURI}`)));
+  try {
+    await page.goto(base);
+    await body({ page, context, shot: (what) => page.screenshot({ path: `${options.screenshots}/${device}-${what}.png` }) });
+    assert.deepEqual(complaints, []);
+    passed += 1;
+    console.log(`ok      ${device}: ${name}`);
+  } catch (e) {
+    failed += 1;
+    console.log(`FAILED  ${device}: ${name}\n        ${String(e.message ?? e).split('\n').slice(0, 12).join('\n        ')}`);
+    if (complaints.length) console.log(`        the browser said: ${complaints.slice(0, 5).join(' | ')}`);
+    await page.screenshot({ path: `${options.screenshots}/failed-${device}-${name.replace(/\W+/g, '-')}.png` }).catch(() => {});
+  } finally {
+    await context.close();
+  }
+}
+
+async function accessible(page, what) {
+  await page.evaluate(axeSource);
+  const { violations } = await page.evaluate(() => window.axe.run());
+  assert.deepEqual(violations.map((v) => `${what}: ${v.id}: ${v.nodes[0].html.slice(0, 160)}`), []);
+}
+
+const cards = (page) => page.locator('#grid .card:not(.skeleton)');
+const settled = (page) => page.waitForSelector('#grid[aria-busy="false"] .card:not(.skeleton)');
+const titles = async (page) => (await page.locator('#grid .card-open').allTextContents()).map((t) => t.toLowerCase());
+async function noSideways(page) {
+  const over = await page.evaluate(() => document.documentElement.scrollWidth - document.documentElement.clientWidth);
+  assert.ok(over <= 0, `the page is ${over} px wider than the screen`);
+}
+async function searchWords(page, words) {
+  await page.fill('#q', words);
+  const answer = page.waitForResponse((r) => r.url().includes('/v1/search?'));
+  await page.press('#q', 'Enter');
+  assert.equal((await answer).status(), 200);
+  await settled(page);
+}
+
+async function home({ page, shot }) {
+  await page.waitForSelector('#sample-list img');
+  assert.equal(await page.locator('html').getAttribute('lang'), 'fr');
+  assert.match(await page.locator('.privacy').textContent(), /pas conservée/);
+  assert.equal(await page.locator('#sample-list button').count(), 24);
+  await noSideways(page);
+  await accessible(page, 'home');
+  await shot('home');
+}
+
+/** A sample photo: sent small, pieces and products shown, one piece asked for. */
+async function photo({ page, shot }) {
+  const sent = page.waitForRequest((r) => r.url().includes('/v1/recommendations?'));
+  await page.locator('#sample-list button').first().click();
+  const body = (await sent).postDataBuffer();
+  assert.ok(body.length > 10_000 && body.length < 600_000, `${body.length} bytes were sent`);
+  await settled(page);
+  assert.ok(await cards(page).count() >= 8);
+  assert.ok(await page.locator('.piece').count() >= 1);
+  assert.ok(await page.locator('.piece .dot').count() >= 1, 'a piece shows its colours');
+  assert.ok(await page.locator('.reason').count() >= 1, 'products say why');
+  const size = await page.evaluate(() => [document.getElementById('photo').width, document.getElementById('photo').height]);
+  assert.deepEqual(size, [768, 1024]);
+  const box = page.locator('.box').first();
+  if (await box.count()) {
+    const inside = await box.evaluate((b) => { const f = b.parentElement.getBoundingClientRect(), r = b.getBoundingClientRect(); return r.left >= f.left - 1 && r.right <= f.right + 1 && r.top >= f.top - 1 && r.bottom <= f.bottom + 1 && r.width > 20; });
+    assert.ok(inside, 'the box lies on the photo');
+  }
+  await noSideways(page);
+  await accessible(page, 'photo');
+  await page.waitForTimeout(400);
+  await shot('photo');
+  if (await page.locator('button.piece').count() > 1) {
+    const again = page.waitForRequest((r) => /recommendations\?.*piece=1/.test(r.url()));
+    await page.locator('button.piece').nth(1).click();
+    await again;
+    await settled(page);
+    assert.equal(await page.locator('button.piece').nth(1).getAttribute('aria-pressed'), 'true');
+  }
+}
+
+/** A file of one's own, chosen from the disk. */
+async function upload({ page, shot }) {
+  await page.setInputFiles('#file', `${options.data}/demo/wardrobe/photo-07.jpg`);
+  await settled(page);
+  assert.ok(await cards(page).count() >= 8);
+  const broken = await page.locator('#grid .card img').evaluateAll((all) => all.filter((i) => i.complete && i.naturalWidth === 0).length);
+  assert.equal(broken, 0, 'pictures that did not load');
+  await shot('upload');
+}
+
+async function notPicture({ page }) {
+  await page.setInputFiles('#file', { name: 'notes.jpg', mimeType: 'image/jpeg', buffer: Buffer.from('no picture at all') });
+  await page.waitForSelector('#state h2');
+  assert.match(await page.locator('#state h2').textContent(), /n’est pas une image/);
+}
+
+async function search({ page, shot }) {
+  await searchWords(page, 'robe');
+  assert.ok((await titles(page)).slice(0, 5).every((t) => /robe/.test(t)), (await titles(page)).slice(0, 5).join(', '));
+  assert.match(page.url(), /\?q=robe/);
+  await noSideways(page);
+  await accessible(page, 'search');
+  await page.evaluate(() => Promise.all([...document.querySelectorAll('#grid img')].slice(0, 8).map((i) => i.decode().catch(() => {}))));
+  await shot('search');
+  await searchWords(page, 'chaussures');
+  await page.goBack();
+  await page.waitForFunction(() => document.getElementById('q').value === 'robe');
+}
+
+async function suggestions({ page }) {
+  await page.locator('#q').pressSequentially('rob', { delay: 30 });
+  await page.waitForSelector('#suggestions li');
+  assert.equal(await page.locator('#q').getAttribute('aria-expanded'), 'true');
+  await page.press('#q', 'ArrowDown');
+  const active = await page.locator('#q').getAttribute('aria-activedescendant');
+  const text = await page.locator(`#${active}`).textContent();
+  await page.press('#q', 'Enter');
+  await settled(page);
+  assert.equal(await page.locator('#q').inputValue(), text);
+}
+
+async function filter({ page, shot }) {
+  await searchWords(page, 'chemise');
+  await page.click('#open-filters');
+  await page.waitForSelector('#filter-dialog[open]');
+  await accessible(page, 'filters');
+  await page.waitForTimeout(300);
+  await shot('filters');
+  const colour = page.locator('#filter-form input[name="colour"]').first();
+  const value = await colour.getAttribute('value');
+  await colour.check();
+  await page.fill('#filter-form input[name="price_max"]', '500');
+  const answer = page.waitForResponse((r) => r.url().includes('/v1/search?') && r.url().includes('price_max=500'));
+  await page.locator('#filter-form button[type="submit"]').click();
+  const { items } = await (await answer).json();
+  await settled(page);
+  assert.ok(items.length > 0);
+  assert.ok(items.every((i) => i.colour === value && (i.sale_price ?? i.price) <= 500));
+  assert.equal(await page.locator('#active .chip').count(), 2);
+  assert.equal(await page.locator('#filter-count').textContent(), '2');
+  const without = page.waitForResponse((r) => r.url().includes('/v1/search?') && !r.url().includes('colour='));
+  await page.locator('#active .chip').first().click();
+  await without;
+  await page.waitForFunction(() => document.querySelectorAll('#active .chip').length === 1);
+}
+
+async function shop({ page }) {
+  await searchWords(page, 'robe');
+  await page.click('#open-filters');
+  await page.selectOption('#filter-shop', 'lyon-presquile');
+  const answer = page.waitForResponse((r) => r.url().includes('shop=lyon-presquile'));
+  await page.locator('#filter-form button[type="submit"]').click();
+  assert.equal((await answer).status(), 200);
+  await settled(page);
+  assert.match(await page.locator('#active').textContent(), /Lyon/);
+}
+
+async function nothing({ page, shot }) {
+  await searchWords(page, 'robe');
+  await page.click('#open-filters');
+  await page.fill('#filter-form input[name="price_max"]', '1');
+  await page.locator('#filter-form button[type="submit"]').click();
+  await page.waitForSelector('#state h2');
+  assert.match(await page.locator('#state h2').textContent(), /Rien ne correspond/);
+  await accessible(page, 'nothing');
+  await shot('nothing');
+  await page.locator('#state button').click();
+  await settled(page);
+}
+
+async function productSheet({ page, shot }) {
+  await searchWords(page, 'robe');
+  await page.locator('.card-open').first().click();
+  await page.waitForSelector('#product-dialog[open] .similar .card:not(.skeleton)');
+  assert.ok(await page.locator('#product-dialog .size').count() >= 1);
+  await accessible(page, 'product');
+  await page.waitForTimeout(400);
+  await shot('product');
+  await page.keyboard.press('Escape');
+  assert.equal(await page.locator('#product-dialog[open]').count(), 0);
+  assert.ok(await page.evaluate(() => document.activeElement.classList.contains('card-open')), 'focus comes back');
+}
+
+async function feedback({ page }) {
+  await searchWords(page, 'robe');
+  const answer = page.waitForResponse((r) => r.url().endsWith('/v1/feedback'));
+  await page.locator('.card').first().hover();
+  await page.locator('.verdict button').first().click();
+  assert.equal((await answer).status(), 204);
+  assert.equal(await page.locator('.verdict button').first().getAttribute('aria-pressed'), 'true');
+}
+
+async function language({ page, shot }) {
+  await page.click('[data-lang="en"]');
+  assert.equal(await page.locator('html').getAttribute('lang'), 'en');
+  assert.match(await page.locator('h1:visible').textContent(), /Show us a piece/);
+  assert.match(await page.locator('.privacy').textContent(), /not kept/);
+  await searchWords(page, 'red dress');
+  assert.ok((await titles(page)).slice(0, 3).every((t) => /robe/.test(t)));
+  assert.doesNotMatch((await page.locator('.reason').allTextContents()).join(' '), /Même|cherchez/);
+  await shot('english');
+  await page.reload();
+  await settled(page);
+  assert.equal(await page.locator('html').getAttribute('lang'), 'en');
+}
+
+const inEnglish = async ({ page }) => assert.equal(await page.locator('html').getAttribute('lang'), 'en');
+
+async function more({ page }) {
+  await page.goto(`${page.url().split('?')[0]}?q=`);
+  await settled(page);
+  const before = await cards(page).count();
+  await page.locator('#more').click();
+  await page.waitForFunction((n) => document.querySelectorAll('#grid .card').length > n, before);
+  const all = await page.locator('#grid .card-open').allTextContents();
+  assert.ok(all.length > before);
+}
+
+async function keyboard({ page }) {
+  await page.keyboard.press('Tab');
+  assert.equal(await page.evaluate(() => document.activeElement.className), 'skip');
+  await page.locator('#q').focus();
+  await page.keyboard.type('veste');
+  await page.keyboard.press('Enter');
+  await settled(page);
+  await page.locator('.card-open').first().focus();
+  await page.keyboard.press('Enter');
+  await page.waitForSelector('#product-dialog[open]');
+  await page.keyboard.press('Escape');
+}
+
+async function trouble({ page }) {
+  await page.route('**/v1/search?*', (route) => route.fulfill({ status: 500, contentType: 'application/problem+json', body: JSON.stringify({ title: 'Internal error', status: 500, detail: 'Something went wrong here.', request_id: 'abc123' }) }), { times: 1 });
+  await page.fill('#q', 'robe');
+  await page.press('#q', 'Enter');
+  await page.waitForSelector('#state h2');
+  assert.match(await page.locator('#state').textContent(), /Something went wrong here\..*abc123/s);
+  await page.locator('#state button').click();
+  await settled(page);
+}
+
+async function offline({ page, context }) {
+  await context.setOffline(true);
+  await page.waitForSelector('#offline:not([hidden])');
+  await page.fill('#q', 'robe');
+  await page.press('#q', 'Enter');
+  await page.waitForSelector('#state h2');
+  assert.match(await page.locator('#state h2').textContent(), /Pas de connexion/);
+  await context.setOffline(false);
+  await page.locator('#state button').click();
+  await settled(page);
+  assert.ok(await page.locator('#offline').isHidden());
+}
+
+const { server, base } = await serve();
+const browser = await chromium.launch({ executablePath: options.chromium, args: ['--no-sandbox', '--disable-dev-shm-usage'] });
+try {
+  for (const device of ['phone', 'desktop']) {
+    for (const [name, body] of Object.entries({ home, photo, search, filter, productSheet, language })) await test(browser, base, device, name, body);
+  }
+  for (const [name, body] of Object.entries({ upload, notPicture, suggestions, shop, nothing, feedback, more, keyboard })) await test(browser, base, 'desktop', name, body);
+  await test(browser, base, 'desktop', 'trouble', trouble, { expected: ['status of 500'] });
+  await test(browser, base, 'desktop', 'offline', offline, { expected: ['ERR_INTERNET_DISCONNECTED', 'ERR_NETWORK_CHANGED'] });
+  await test(browser, base, 'desktop', 'inEnglish', inEnglish, { locale: 'en-GB' });
+  for (const [name, body] of Object.entries({ home, photo, productSheet })) await test(browser, base, 'dark', name, body);
+} finally {
+  await browser.close();
+  server.removeAllListeners('exit');
+  server.kill('SIGTERM');
+}
+console.log(`${passed} passed, ${failed} failed`);
+process.exit(failed ? 1 : 0);

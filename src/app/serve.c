@@ -5,6 +5,7 @@
 #include "base/log.h"
 #include "base/module.h"
 #include "http/http.h"
+#include "image/image.h"
 #include "rank/rank.h"
 
 #include <pthread.h>
@@ -205,7 +206,8 @@ enum rc app_serve(struct config *config, const struct module *const *modules, co
     unsigned parts = APP_CATALOG | APP_OPS | APP_BLOBS | APP_MODEL | APP_RANK | APP_QUEUES;
     block_signals(&signals);
     forbid_dumps();
-    enum rc rc = app_open(&app, config, modules, data_dir, parts, err);
+    enum rc rc = image_startup("penderie", err); /* before threads: left to the first pictures, it is a race */
+    if (!rc) rc = app_open(&app, config, modules, data_dir, parts, err);
     if (rc) return rc;
     rc = start_modules(&app, &started, err);
     if (!rc) rc = start_refresher(&refresher, app.rank, err);

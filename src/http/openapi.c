@@ -15,12 +15,13 @@ static const char *const *problems_of(const struct http_route *r, const char *ou
     if (r->roles != HTTP_ANYONE) out[n++] = "forbidden";
     if (path || r->body != HTTP_BODY_NONE) out[n++] = "not-found";
     out[n++] = "method-not-allowed";
-    if (r->flags & HTTP_IDEMPOTENT) out[n++] = "conflict";
+    bool read = strcmp(r->method, "GET") == 0;
+    if (!read) out[n++] = "conflict";
     if (r->body != HTTP_BODY_NONE) {
         out[n++] = "too-large";
         out[n++] = "unsupported-type";
     }
-    if (r->body != HTTP_BODY_NONE || (r->flags & HTTP_IDEMPOTENT)) out[n++] = "unprocessable";
+    if (!read) out[n++] = "unprocessable";
     if (!(r->flags & HTTP_NO_LIMIT)) out[n++] = "rate-limited";
     out[n++] = "internal";
     if (!(r->flags & HTTP_INLINE)) out[n++] = "busy";

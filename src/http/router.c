@@ -200,6 +200,7 @@ bool router_params(const struct route *route, const struct uri *uri, router_head
         else
             values[i] = header(ctx, p->def->name);
         snprintf(where, sizeof where, "%s/%s", place(p->def->in), p->def->name);
+        if (values[i].p && !values[i].n && schema_may_be_empty_list(p->schema)) values[i] = STR_NONE;
         if (twice)
             schema_fault(faults, where, "must not be given twice");
         else if (values[i].p)

@@ -38,7 +38,7 @@ static void check_field(struct http_conn *c, const char *name, const struct sche
         schema_check_text(schema, part->data, where, &c->faults);
 }
 
-/* A form's fields are those of its schema, each at most once. */
+/* A field that the schema describes comes at most once; others only where the schema is open. */
 static bool field_known(const struct schema *s, struct str name)
 {
     const struct schema *value;
@@ -61,8 +61,9 @@ static enum rc check_form(struct http_conn *c)
         char where[160], plain[80];
         snprintf(plain, sizeof plain, "%.*s", (int)(p->name.n < 60 ? p->name.n : 60), p->name.p);
         snprintf(where, sizeof where, "#/%s", plain);
-        if (s && !field_known(s, p->name)) schema_fault(&c->faults, where, "is not a field of this form");
-        for (size_t j = 0; j < i; j++)
+        bool known = s && field_known(s, p->name);
+        if (s && !known && schema_closed(s)) schema_fault(&c->faults, where, "is not a field of this form");
+        for (size_t j = 0; known && j < i; j++)
             if (str_eq(c->rq.parts[j].name, p->name))
                 schema_fault(&c->faults, where, "must not be given twice");
     }

@@ -670,6 +670,20 @@ bool schema_check_text(const struct schema *s, struct str text, const char *wher
     return check_text(&(struct check){faults, where}, s, text);
 }
 
+bool schema_may_be_empty_list(const struct schema *s)
+{
+    while (s->target)
+        s = s->target;
+    return (s->types & T_ARRAY) && !s->min_items;
+}
+
+bool schema_closed(const struct schema *s)
+{
+    while (s->target)
+        s = s->target;
+    return s->closed;
+}
+
 struct str schema_default(const struct schema *s)
 {
     while (s->target)

@@ -50,6 +50,8 @@ bool schema_check_text(const struct schema *s, struct str text, const char *wher
                        struct schema_faults *faults);
 void schema_fault(struct schema_faults *faults, const char *pointer, const char *fmt, ...) PRINTF_LIKE(3, 4);
 
+bool schema_may_be_empty_list(const struct schema *s);
+bool schema_closed(const struct schema *s);        /* additionalProperties: false */
 struct str schema_default(const struct schema *s); /* as text; STR_NONE without one */
 /* For forms: the i-th property (NULL past the end), whether it is required, and holds bytes (format: binary). */
 const char *schema_property(const struct schema *s, size_t i, const struct schema **value, bool *required,

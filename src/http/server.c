@@ -31,7 +31,7 @@
 #include <unistd.h>
 
 enum { BODY_HEAP = 1 << 20, BODY_STEP = 256 << 10, BODY_BYTES_A_SECOND = 16 << 10, TICK_MS = 200 };
-enum { MEMORY_PER_CONNECTION = 32 << 10 };
+enum { MEMORY_PER_CONNECTION = 64 << 10, MEMORY_STEP = 16 << 10 };
 #define TLS_PRIORITIES "NORMAL:-VERS-ALL:+VERS-TLS1.3"
 
 /* ---- connections ---- */
@@ -467,11 +467,11 @@ static enum rc start_daemon(struct http_server *s, const struct config *config, 
         fd, MHD_OPTION_THREAD_POOL_SIZE, pool > 1 ? pool : 0, MHD_OPTION_CONNECTION_LIMIT,
         (unsigned)config_int(config, "http_connections"), MHD_OPTION_CONNECTION_TIMEOUT,
         (unsigned)((config_duration_ms(config, "http_idle_timeout") + 999) / 1000),
-        MHD_OPTION_CONNECTION_MEMORY_LIMIT, (size_t)MEMORY_PER_CONNECTION, MHD_OPTION_STRICT_FOR_CLIENT, 1,
-        MHD_OPTION_URI_LOG_CALLBACK, conn_create, s, MHD_OPTION_NOTIFY_COMPLETED, on_completed, s,
-        MHD_OPTION_NOTIFY_CONNECTION, on_connection, s, MHD_OPTION_HTTPS_PRIORITIES, TLS_PRIORITIES,
-        MHD_OPTION_HTTPS_MEM_CERT, tls_cert_pem(s->tls), MHD_OPTION_HTTPS_MEM_KEY, tls_key_pem(s->tls),
-        MHD_OPTION_END);
+        MHD_OPTION_CONNECTION_MEMORY_INCREMENT, (size_t)MEMORY_STEP, MHD_OPTION_CONNECTION_MEMORY_LIMIT,
+        (size_t)MEMORY_PER_CONNECTION, MHD_OPTION_STRICT_FOR_CLIENT, 1, MHD_OPTION_URI_LOG_CALLBACK,
+        conn_create, s, MHD_OPTION_NOTIFY_COMPLETED, on_completed, s, MHD_OPTION_NOTIFY_CONNECTION,
+        on_connection, s, MHD_OPTION_HTTPS_PRIORITIES, TLS_PRIORITIES, MHD_OPTION_HTTPS_MEM_CERT,
+        tls_cert_pem(s->tls), MHD_OPTION_HTTPS_MEM_KEY, tls_key_pem(s->tls), MHD_OPTION_END);
     if (s->daemon) return RC_OK;
     close(fd);
     return err_set(err, RC_IO, "the HTTPS server does not start (log_level = debug says more)");

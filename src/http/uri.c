@@ -35,9 +35,7 @@ static enum rc decode(struct str s, bool plus, struct arena *arena, struct str *
         } else if (plus && c == '+') {
             c = ' ';
         }
-        unsigned char u = (unsigned char)c;
-        if ((u < 0x20 && c != '\t' && c != '\n' && c != '\r') || u == 0x7f)
-            return err_set(err, RC_INVALID, "the address encodes a control character");
+        if (!c) return err_set(err, RC_INVALID, "the address encodes a zero byte");
         to[n++] = c;
     }
     *out = (struct str){to, n};

@@ -1,6 +1,6 @@
 /*
  * The request target (RFC 9112, 3.2; RFC 3986), split before it is decoded, so that an encoded slash stays
- * inside its segment. Everything decoded is valid UTF-8 without control characters.
+ * inside its segment. Everything decoded is valid UTF-8 without zero bytes.
  */
 #ifndef HTTP_URI_H
 #define HTTP_URI_H

@@ -7,7 +7,7 @@ import sys
 
 from openapi_spec_validator import validate
 
-from penderie import LONG, ROOT, openapi
+from penderie import LONG, ROOT, Server, openapi
 
 
 def test_document_is_valid():
@@ -17,12 +17,11 @@ def test_document_is_valid():
 def test_every_route_is_described_and_the_reverse():
     """Routes as they stand in the sources, against the document."""
     text = "".join(p.read_text() for p in sorted((ROOT / "src").glob("*/*.c")))
-    rows = re.findall(r'\{\s*\.path\s*=\s*"([^"]+)"(?:[^{}]|\{[^{}]*\})*?\}', text)
     shown = {}
-    for m in re.finditer(r'\.path\s*=\s*"([^"]+)",\s*\.method\s*=\s*"([A-Z]+)"((?:[^;])*?)(?=\.path|\};|\{0\})', text):
+    for m in re.finditer(r'\.path\s*=\s*"([^"]+)",\s*\.method\s*=\s*"([A-Z]+)"(.*?)(?=\.path\s*=|\{0\})', text, re.S):
         if "HTTP_HIDDEN" not in m[3]:
             shown[(m[1], m[2].lower())] = True
-    assert rows and shown
+    assert len(shown) > 10
     described = {(p, m) for p, ops in openapi()["paths"].items() for m in ops}
     assert described == set(shown)
 
@@ -45,14 +44,21 @@ def test_operations_are_complete():
                 assert "413" in o["responses"] and "415" in o["responses"], path
 
 
-def test_schemathesis(fresh):
-    """Generated requests, right and wrong ones: no 5xx, nothing undocumented, nothing wrong accepted."""
-    server = fresh(metrics_open="no").start()
+def schemathesis(server):
     examples = os.environ.get("PENDERIE_EXAMPLES", "200" if LONG else "15")
-    run = subprocess.run(
+    return subprocess.run(
         [os.path.join(os.path.dirname(sys.executable), "schemathesis"), "run", f"{server.url}/openapi.json",
          "--tls-verify", server.certificate, "--max-examples", examples, "--seed", "1", "--no-color",
+         # cursors, attribution tokens and names of files are opaque: no schema says which ones are ours
+         "--exclude-checks", "positive_data_acceptance",
          "--generation-allow-x00", "false", "--generation-database", "none", "--workers", "2", "--request-timeout", "20",
          "--header", f"Authorization: Bearer {server.token}"],
         capture_output=True, text=True, timeout=3000, cwd=str(server.data))
+
+
+def test_schemathesis(drawn):
+    """Generated requests, right and wrong ones: no 5xx, nothing undocumented, nothing wrong accepted."""
+    with Server(drawn, metrics_open="no") as server:
+        run = schemathesis(server)
     assert run.returncode == 0, run.stdout[-8000:] + run.stderr[-2000:]
+    assert "Traceback" not in run.stderr

@@ -137,9 +137,9 @@ static const struct http_schema schemas[] = {
     {"Echo",
      "{\"type\":\"object\",\"required\":[\"name\"],\"additionalProperties\":false,\"properties\":{"
      "\"name\":{\"type\":\"string\",\"maxLength\":10000},\"count\":{\"type\":\"integer\",\"minimum\":0}}}"},
-    {"Upload",
-     "{\"type\":\"object\",\"required\":[\"photo\"],\"properties\":{\"photo\":{\"type\":\"string\",\"format\":"
-     "\"binary\"},\"limit\":{\"type\":\"integer\",\"minimum\":1,\"maximum\":9}}}"},
+    {"Upload", "{\"type\":\"object\",\"additionalProperties\":false,\"required\":[\"photo\"],\"properties\":{"
+               "\"photo\":{\"type\":\"string\",\"format\":"
+               "\"binary\"},\"limit\":{\"type\":\"integer\",\"minimum\":1,\"maximum\":9}}}"},
     {0}};
 static const struct module test_module = {.name = "test", .routes = routes, .schemas = schemas};
 static const struct module *const modules[] = {&http_module, &test_module, NULL};

@@ -140,8 +140,8 @@ enum rc rank_give_reasons(struct rank_work *w, size_t row, struct rank_item *ite
         rc = give(w, item, "same_title", err, french(w) ? "C'est le nom de l'article" : "This is the item's name");
     if (!rc && w->picture && w->s->vectors && w->similar_row < 0) {
         float cosine = rank_dot(w->picture, vindex_vector(w->s->vectors, (uint32_t)row), w->s->dim);
-        if (cosine >= .97f)
-            rc = give(w, item, "same_picture", err, french(w) ? "Presque la même image" : "Almost the same picture");
+        if (cosine >= .9995f)
+            rc = give(w, item, "same_picture", err, french(w) ? "La même image" : "The same picture");
     }
     if (!rc) rc = reasons_of_fields(w, row, item, err);
     if (!rc && w->words) rc = reason_of_words(w, row, item, err);

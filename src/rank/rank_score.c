@@ -113,9 +113,11 @@ static size_t said_by_photo(const struct rank_work *w, enum rank_field field, st
     return n;
 }
 
-/* The nearest products vote with their own attributes: a picture that the catalogue holds, or nearly, is what
- * the retailer says it is. Returns the share of the vote, 0 when nothing is near enough. */
+/* The nearest products vote with their own attributes. A picture that the catalogue itself holds (the cosine is 1 but
+ * for rounding) is what the retailer says it is; otherwise the vote steadies the model's guess. Models differ in how
+ * close unlike things lie, so nothing but the rank and "the same" is read from a cosine. */
 enum { NEIGHBOURS = 24 };
+#define SAME_PICTURE .9995f
 struct neighbours {
     struct vindex_hit hits[NEIGHBOURS];
     float weight[NEIGHBOURS];
@@ -130,9 +132,9 @@ static enum rc find_neighbours(struct rank_work *w, struct neighbours *near, str
     enum rc rc = vindex_search(w->s->vectors, w->picture, NULL, NEIGHBOURS, near->hits, &near->n, err);
     if (rc || near->n == 0) return rc;
     float top = near->hits[0].score, sum = 0;
-    for (size_t i = 0; i < near->n; i++) sum += near->weight[i] = expf((near->hits[i].score - top) / .02f);
+    for (size_t i = 0; i < near->n; i++) sum += near->weight[i] = expf((near->hits[i].score - top) / (top >= SAME_PICTURE ? .0002f : .01f));
     for (size_t i = 0; i < near->n; i++) near->weight[i] /= sum;
-    near->share = top >= .97f ? .9f : top > .8f ? .5f * (top - .8f) / .17f : 0;
+    near->share = top >= SAME_PICTURE ? .95f : .3f;
     return rc;
 }
 

@@ -51,7 +51,7 @@ static enum rc draw(const struct demo *d, const char *dir, struct err *err)
     enum rc rc = image_startup(d->program, err);
     if (rc) return rc;
     cli_progress_start(&progress, "drawing", d->products + DEMO_PHOTOS);
-    struct demo_options o = {.dir = dir, .products = (int)d->products, .seed = (uint64_t)d->seed, .progress = on_drawn, .ctx = &progress};
+    struct demo_options o = {.dir = dir, .products = (int)d->products, .photos = DEMO_PHOTOS, .seed = (uint64_t)d->seed, .progress = on_drawn, .ctx = &progress};
     rc = demo_draw(&o, &drawn, err);
     cli_progress_end(&progress);
     if (!rc) fprintf(stderr, drawn ? "Drew %lld products and %d photos into %s.\n" : "%lld products and %d photos are in %s already.\n", (long long)d->products, DEMO_PHOTOS, dir);

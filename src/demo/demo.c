@@ -109,7 +109,7 @@ static bool report(struct drawing *d, int total)
 
 static enum rc draw_all(struct drawing *d, struct err *err)
 {
-    int total = d->o->products + DEMO_PHOTOS;
+    int total = d->o->products + d->o->photos;
     unsigned workers = d->o->workers;
     struct queue *q = NULL;
     bool going = true;
@@ -121,7 +121,7 @@ static enum rc draw_all(struct drawing *d, struct err *err)
     if (!tasks) return err_set(err, RC_NOMEM, "no memory for %d drawings", total);
     enum rc rc = queue_create("demo", workers, workers * 2, &q, err);
     for (int i = 0; i < total && !rc && going; i++) { /* the photos first: they take longest */
-        tasks[i] = (struct task){d, i < DEMO_PHOTOS ? -1 - i : i - DEMO_PHOTOS};
+        tasks[i] = (struct task){d, i < d->o->photos ? -1 - i : i - d->o->photos};
         rc = queue_push_wait(q, run_task, &tasks[i], err);
         going = report(d, total);
     }
@@ -229,7 +229,7 @@ static enum rc write_photos(const struct drawing *d, struct err *err)
 {
     struct buf b = BUF_INIT(1 << 20);
     buf_addz(&b, "path,place,category,colour,gender,season,style,pattern,x,y,w,h\n");
-    for (int i = 0; i < DEMO_PHOTOS; i++) {
+    for (int i = 0; i < d->o->photos; i++) {
         for (int k = 0; k < d->photos[i].n; k++) {
             const struct product *p = &d->photos[i].pieces[k];
             const struct image_box *x = &d->photos[i].boxes[k];
@@ -270,8 +270,11 @@ enum rc demo_draw(const struct demo_options *o, bool *drawn, struct err *err)
     char stamp[128], path[PATH_BYTES];
     if (o->products < 1 || o->products > DEMO_MAX_PRODUCTS)
         return err_set(err, RC_INVALID, "the number of products must be 1 to %d", DEMO_MAX_PRODUCTS);
+    if (o->photos < 0 || o->photos > DEMO_PHOTOS)
+        return err_set(err, RC_INVALID, "the number of photos must be 0 to %d", DEMO_PHOTOS);
     if (strlen(o->dir) > PATH_BYTES - 64) return err_set(err, RC_INVALID, "the path of the folder is too long");
-    snprintf(stamp, sizeof stamp, "penderie demo %d seed %llu products %d\n", DEMO_VERSION, (unsigned long long)o->seed, o->products);
+    snprintf(stamp, sizeof stamp, "penderie demo %d seed %llu products %d photos %d\n", DEMO_VERSION,
+             (unsigned long long)o->seed, o->products, o->photos);
     snprintf(path, sizeof path, "%s/stamp", o->dir);
     *drawn = false;
     if (stamped(path, stamp)) return RC_OK;

@@ -86,7 +86,7 @@ enum rc uri_parse(struct str target, struct arena *arena, struct uri *out, struc
     out->n_segments = out->n_query = 0;
     out->path = STR("");
     if (target.n > URI_MAX_BYTES)
-        return err_set(err, RC_TOO_LARGE, "the address is longer than %d bytes", URI_MAX_BYTES);
+        return err_set(err, RC_INVALID, "the address is longer than %d bytes", URI_MAX_BYTES);
     if (str_eqz(target, "*")) {
         out->path = target;
         return RC_OK;

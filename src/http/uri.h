@@ -23,6 +23,6 @@ struct uri {
     size_t n_query;
 };
 
-/* What is decoded lives in the arena, the rest in `target`. RC_INVALID; RC_TOO_LARGE. */
+/* What is decoded lives in the arena, the rest in `target`. RC_INVALID, RC_NOT_FOUND (too deep). */
 enum rc uri_parse(struct str target, struct arena *arena, struct uri *out, struct err *err) MUST_USE;
 #endif

@@ -17,7 +17,7 @@ def server(tmp_path_factory):
 def drawn(tmp_path_factory):
     """A data folder with a small drawn collection; shared, so tests do not write products into it."""
     data = tmp_path_factory.mktemp("drawn") / "data"
-    made = subprocess.run([BINARY, "demo", "--data", str(data), "--products", "60", "--no-serve"], capture_output=True,
+    made = subprocess.run([BINARY, "demo", "--data", str(data), "--products", "30", "--no-serve"], capture_output=True,
                           text=True, timeout=900, env={**os.environ})
     assert made.returncode == 0, made.stdout + made.stderr
     return data

@@ -62,7 +62,7 @@ static void uri_refuses(void **state)
     char *far = calloc(1, 9001);
     memset(far, 'a', 9000);
     far[0] = '/';
-    assert_rc(uri_parse(str_of(far), &arena, &u, &err), RC_TOO_LARGE);
+    assert_rc(uri_parse(str_of(far), &arena, &u, &err), RC_INVALID);
     free(far);
     struct buf many = BUF_INIT(4096);
     buf_addc(&many, '?');

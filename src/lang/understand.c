@@ -286,6 +286,15 @@ static void guess_from_catalogue(const struct reader *r, struct str word, int li
     }
 }
 
+/* A misspelt plural is put right as one. */
+static struct str in_plural(const struct reader *r, struct str typed, struct str word)
+{
+    char end = word.p[word.n - 1];
+    if (typed.p[typed.n - 1] != 's' || end == 's' || end == 'x' || end == 'z') return word;
+    char *plural = arena_printf(r->arena, "%.*ss", STR_ARG(word));
+    return plural ? str_of(plural) : word;
+}
+
 static void put_right(struct reader *r)
 {
     bool any = false;
@@ -299,7 +308,7 @@ static void put_right(struct reader *r)
         bool rare = lang_dict_count(r->dict, t->word) > 0;
         if (!rare) guess_from_catalogue(r, t->word, limit, &best);
         if (!best.word.p || (rare && (best.cost > 1 || t->word.n < 6))) continue;
-        t->word = best.word;
+        t->word = in_plural(r, t->typed, best.word);
         t->corrected = any = true;
         t->stop = lang_is_stopword(t->word);
     }

@@ -134,7 +134,7 @@ static enum rc find_neighbours(struct rank_work *w, struct neighbours *near, str
     float top = near->hits[0].score, sum = 0;
     for (size_t i = 0; i < near->n; i++) sum += near->weight[i] = expf((near->hits[i].score - top) / (top >= SAME_PICTURE ? .0002f : .01f));
     for (size_t i = 0; i < near->n; i++) near->weight[i] /= sum;
-    near->share = top >= SAME_PICTURE ? .95f : .3f;
+    near->share = top >= SAME_PICTURE ? .95f : 0.f;
     return rc;
 }
 

@@ -12,7 +12,7 @@
  * candidates, add their cosines, sort. Candidates are those that the cosines could still lift onto the page:
  * all rows within the cosines' reach of the last place.
  */
-#define W_PICTURE 2.f
+#define W_PICTURE 4.f
 #define W_TEXT 1.f
 #define W_TEXT_ALONE 2.5f
 
@@ -304,7 +304,7 @@ enum rc rank_search_in(const struct rank_scope *scope, const struct rank_query *
     out->matched = w.matched;
     if (w.similar_row >= 0) w.allow[w.similar_row / 64] &= ~((uint64_t)1 << (w.similar_row % 64));
     size_t pool = q->sort != RANK_BEST || q->browse ? SIZE_MAX : POOL + after.position + 2 * q->limit;
-    if (w.matched) rc = gather(&w, threshold(&w, pool) - (w.picture ? .5f : .3f), &list, &n, err);
+    if (w.matched) rc = gather(&w, threshold(&w, pool) - (w.picture ? 1.f : .3f), &list, &n, err);
     if (rc) return rc;
     add_cosines(&w, list, n);
     n = set_order(&w, list, n);

@@ -15,7 +15,7 @@
  *   article          .8    the kind of article said ("polo"), in the title
  *   pattern, material .7   said, as attribute or in the title
  *   age group, style, season  .5, .3, .2
- *   picture           2    cosine of the pictures
+ *   picture           4    cosine of the pictures
  *   text              1    cosine of text and picture; 2.5 when little of the query was understood
  *   full text        .8    words that only longer texts hold
  *   against        -3.5    what the query said it should not be ("sans", "not")

@@ -26,9 +26,10 @@ const struct cli_command cli_label = {
     .name = "label",
     .summary = "say what is in pictures: category, colours, gender, season, style, pieces",
     .usage = "PATH...",
-    .details = "A PATH is a picture (JPEG, PNG, WebP, HEIC, AVIF, GIF) or a folder of them. A picture that cannot\n"
-               "be read gets a message, the others go on, and the exit status is 1. A category followed by \"?\"\n"
-               "is a guess. With --json, one object a line in the order of the paths.",
+    .details =
+        "A PATH is a picture (JPEG, PNG, WebP, HEIC, AVIF, GIF) or a folder of them. A picture that cannot\n"
+        "be read gets a message, the others go on, and the exit status is 1. A category followed by \"?\"\n"
+        "is a guess. With --json, one object a line in the order of the paths.",
     .run = run,
 };
 
@@ -45,9 +46,9 @@ struct task {
 struct labels {
     struct infer *model;
     bool json;
-    struct buf paths;        /* each ends in NUL */
+    struct buf paths; /* each ends in NUL */
     size_t n_paths, failed;
-    pthread_mutex_t lock;    /* for task.done */
+    pthread_mutex_t lock; /* for task.done */
     pthread_cond_t finished;
     struct task tasks[WINDOW];
 };
@@ -79,6 +80,13 @@ static enum rc collect_all(struct labels *l, char **operands, int n, struct err 
     return RC_OK;
 }
 
+/* A file name must not steer the terminal. */
+static void add_visible(struct buf *out, const char *path)
+{
+    for (; *path; path++)
+        buf_addc(out, (unsigned char)*path < ' ' || *path == 127 ? '?' : *path);
+}
+
 static void write_table_line(const struct infer_reading *r, const char *path, struct buf *out)
 {
     char category[40], colours[64];
@@ -91,8 +99,7 @@ static void write_table_line(const struct infer_reading *r, const char *path, st
     buf_addf(out, "%-16s %3d%%  %-14s %-7s %-7s %-13s %6zu  %-40s  ", category, (int)(r->top[0].p * 100 + .5f),
              r->colour.name ? r->colour.name : "-", r->gender.name ? r->gender.name : "-",
              r->season.name ? r->season.name : "-", r->style.name ? r->style.name : "-", r->n_pieces, colours);
-    for (; *path; path++)
-        buf_addc(out, (unsigned char)*path < ' ' || *path == 127 ? '?' : *path);
+    add_visible(out, path);
     buf_addc(out, '\n');
 }
 
@@ -151,8 +158,11 @@ static void print_when_done(struct labels *l, struct task *t)
         pthread_cond_wait(&l->finished, &l->lock);
     pthread_mutex_unlock(&l->lock);
     if (t->err.code) {
+        struct buf path = BUF_INIT(MAX_LINE_BYTES);
         l->failed++;
-        fprintf(stderr, "penderie label: %s: %s\n", t->path, t->err.message);
+        add_visible(&path, t->path);
+        fprintf(stderr, "penderie label: %s: %s\n", path.p, t->err.message);
+        buf_release(&path);
     }
     fwrite(t->line.p, 1, t->line.n, stdout);
 }
@@ -213,8 +223,8 @@ static enum rc label_paths(struct labels *l, const char *dir, struct config *con
     if (!rc) rc = queue_create("label", threads, WINDOW, &workers, err);
     if (rc) return rc;
     if (!l->json)
-        printf("%-16s %4s  %-14s %-7s %-7s %-13s %6s  %-40s  %s\n", "CATEGORY", "", "COLOUR", "GENDER", "SEASON",
-               "STYLE", "PIECES", "COLOURS", "PATH");
+        printf("%-16s %4s  %-14s %-7s %-7s %-13s %6s  %-40s  %s\n", "CATEGORY", "", "COLOUR", "GENDER",
+               "SEASON", "STYLE", "PIECES", "COLOURS", "PATH");
     rc = label_all(l, workers, err);
     queue_destroy(workers);
     return rc;

@@ -64,8 +64,13 @@ enum image_format image_sniff(struct str bytes)
 
 const char *image_mime(enum image_format f)
 {
-    static const char *const names[] = {"application/octet-stream", "image/jpeg", "image/png", "image/webp",
-                                        "image/heic", "image/avif", "image/gif"};
+    static const char *const names[] = {"application/octet-stream",
+                                        "image/jpeg",
+                                        "image/png",
+                                        "image/webp",
+                                        "image/heic",
+                                        "image/avif",
+                                        "image/gif"};
     return names[f];
 }
 
@@ -91,8 +96,13 @@ static int jpeg_scans(struct str bytes)
 /* Opens the file, header only. `by`: shrink while loading, 1 for none. */
 static VipsImage *load(struct str bytes, enum image_format format, double by)
 {
-    static const char *const loaders[] = {NULL, "jpegload_buffer", "pngload_buffer", "webpload_buffer",
-                                          "heifload_buffer", "heifload_buffer", "gifload_buffer"};
+    static const char *const loaders[] = {NULL,
+                                          "jpegload_buffer",
+                                          "pngload_buffer",
+                                          "webpload_buffer",
+                                          "heifload_buffer",
+                                          "heifload_buffer",
+                                          "gifload_buffer"};
     VipsImage *out = NULL;
     VipsBlob *blob = vips_blob_new(NULL, bytes.p, bytes.n);
     int bad;
@@ -140,8 +150,7 @@ static enum rc open_checked(struct str bytes, const struct image_limits *limits,
 {
     size_t max_bytes = limits && limits->max_bytes ? limits->max_bytes : default_max_bytes;
     int64_t max_pixels = limits && limits->max_pixels > 0 ? limits->max_pixels : default_max_pixels;
-    if (bytes.n == 0)
-        return err_set(err, RC_UNPROCESSABLE, "this picture is empty (0 bytes): send it again");
+    if (bytes.n == 0) return err_set(err, RC_UNPROCESSABLE, "this picture is empty (0 bytes): send it again");
     if (bytes.n > max_bytes)
         return err_set(err, RC_TOO_LARGE, "this picture has %zu MB, and %zu are allowed: send a smaller one",
                        (bytes.n + 999999) / 1000000, max_bytes / 1000000);
@@ -157,8 +166,8 @@ static enum rc open_checked(struct str bytes, const struct image_limits *limits,
         return rc;
     }
     bool turned = orientation(in, format) >= 5;
-    *info = (struct image_info){.format = format, .width = turned ? in->Ysize : in->Xsize,
-                                .height = turned ? in->Xsize : in->Ysize};
+    *info = (struct image_info){
+        .format = format, .width = turned ? in->Ysize : in->Xsize, .height = turned ? in->Xsize : in->Ysize};
     *out = in;
     return RC_OK;
 }
@@ -198,20 +207,21 @@ static bool to_srgb(VipsImage **im, bool keep_alpha)
         !profile_is_srgb(*im)) {
         if (vips_icc_transform(*im, &next, "srgb", "embedded", TRUE, "intent", VIPS_INTENT_RELATIVE, NULL))
             vips_error_clear(); /* a broken profile: take the numbers for what they most likely are */
-        else step(im, 0, &next);
+        else
+            step(im, 0, &next);
     }
     if ((*im)->Type != VIPS_INTERPRETATION_sRGB || (*im)->BandFmt != VIPS_FORMAT_UCHAR)
         if (!step(im, vips_colourspace(*im, &next, VIPS_INTERPRETATION_sRGB, NULL), &next)) return false;
     if ((*im)->Bands == 2 || (*im)->Bands > 4)
-        if (!step(im, vips_extract_band(*im, &next, 0, "n", (*im)->Bands == 2 ? 1 : 3, NULL), &next)) return false;
+        if (!step(im, vips_extract_band(*im, &next, 0, "n", (*im)->Bands == 2 ? 1 : 3, NULL), &next))
+            return false;
     if ((*im)->Bands == 1) {
         VipsImage *same[] = {*im, *im, *im};
         if (!step(im, vips_bandjoin(same, &next, 3, NULL), &next)) return false;
     }
     if ((*im)->Bands == 4 && !keep_alpha)
         if (!step(im, vips_extract_band(*im, &next, 0, "n", 3, NULL), &next)) return false;
-    if ((*im)->BandFmt != VIPS_FORMAT_UCHAR)
-        return step(im, vips_cast_uchar(*im, &next, NULL), &next);
+    if ((*im)->BandFmt != VIPS_FORMAT_UCHAR) return step(im, vips_cast_uchar(*im, &next, NULL), &next);
     return true;
 }
 
@@ -240,8 +250,10 @@ static bool reduce(VipsImage **im, int width, int height)
         vips_area_unref(VIPS_AREA(white));
         if (!fine) return false;
     }
-    return step(im, vips_resize(*im, &next, (double)width / w, "vscale", (double)height / h, "kernel",
-                                VIPS_KERNEL_LINEAR, NULL), &next);
+    return step(im,
+                vips_resize(*im, &next, (double)width / w, "vscale", (double)height / h, "kernel",
+                            VIPS_KERNEL_LINEAR, NULL),
+                &next);
 }
 
 /* Copies decoded pixels upright into `out`. EXIF orientation: 5 to 8 swap the axes. */
@@ -255,7 +267,8 @@ static void place(const uint8_t *in, int w, int h, int bands, int turn, uint8_t 
             if (turn == 3 || turn == 4 || turn == 6 || turn == 7) sy = h - 1 - sy;
             const uint8_t *p = in + ((size_t)sy * (size_t)w + (size_t)sx) * (size_t)bands;
             unsigned a = bands == 4 ? p[3] : 255;
-            if (a == 255) memcpy(out, p, 3);
+            if (a == 255)
+                memcpy(out, p, 3);
             else
                 for (int c = 0; c < 3; c++)
                     out[c] = (uint8_t)((p[c] * a + 255 * (255 - a) + 127) / 255);
@@ -294,8 +307,10 @@ enum rc image_decode(struct str bytes, const struct image_limits *limits, struct
         g_object_unref(im);
         im = load(bytes, info->format, by);
     }
-    if (im && reduce(&im, w, h) && to_srgb(&im, true)) rc = to_memory(im, turn, out, err);
-    else rc = damaged(err);
+    if (im && reduce(&im, w, h) && to_srgb(&im, true))
+        rc = to_memory(im, turn, out, err);
+    else
+        rc = damaged(err);
     if (im) g_object_unref(im);
     return rc;
 }
@@ -338,12 +353,14 @@ enum rc image_crop(const struct image *im, int x, int y, int w, int h, struct im
 static void webp_pixels_only(const uint8_t *p, size_t n, struct buf *out)
 {
     for (size_t at = 12; at + 8 <= n;) {
-        uint32_t size = p[at + 4] | (uint32_t)p[at + 5] << 8 | (uint32_t)p[at + 6] << 16 | (uint32_t)p[at + 7] << 24;
+        uint32_t size =
+            p[at + 4] | (uint32_t)p[at + 5] << 8 | (uint32_t)p[at + 6] << 16 | (uint32_t)p[at + 7] << 24;
         size_t whole = 8 + (size_t)size + (size & 1);
         if (whole > n - at) break;
         if (memcmp(p + at, "VP8 ", 4) == 0 || memcmp(p + at, "VP8L", 4) == 0) {
             uint32_t all = (uint32_t)whole + 4;
-            const uint8_t length[4] = {(uint8_t)all, (uint8_t)(all >> 8), (uint8_t)(all >> 16), (uint8_t)(all >> 24)};
+            const uint8_t length[4] = {(uint8_t)all, (uint8_t)(all >> 8), (uint8_t)(all >> 16),
+                                       (uint8_t)(all >> 24)};
             buf_addz(out, "RIFF");
             buf_add_bytes(out, length, 4);
             buf_addz(out, "WEBP");
@@ -371,7 +388,8 @@ enum rc image_encode(const struct image *im, enum image_format format, int quali
             bad = vips_webpsave_buffer(v, &p, &n, "Q", quality, "strip", TRUE, NULL);
         else if (format == IMAGE_PNG)
             bad = vips_pngsave_buffer(v, &p, &n, "strip", TRUE, NULL);
-        else vips_error("penderie", "%s is not written", image_mime(format));
+        else
+            vips_error("penderie", "%s is not written", image_mime(format));
     }
     if (v) g_object_unref(v);
     if (bad) {
@@ -380,9 +398,12 @@ enum rc image_encode(const struct image *im, enum image_format format, int quali
         return rc;
     }
     size_t before = out->n;
-    if (format == IMAGE_WEBP) webp_pixels_only(p, n, out);
-    else buf_add_bytes(out, p, n);
+    if (format == IMAGE_WEBP)
+        webp_pixels_only(p, n, out);
+    else
+        buf_add_bytes(out, p, n);
     g_free(p);
-    if (out->n == before && !out->failed) return err_set(err, RC_INTERNAL, "a picture was written without pixels");
+    if (out->n == before && !out->failed)
+        return err_set(err, RC_INTERNAL, "a picture was written without pixels");
     return buf_check(out, "a picture", err);
 }

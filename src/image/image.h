@@ -14,20 +14,21 @@
 enum image_format { IMAGE_UNKNOWN, IMAGE_JPEG, IMAGE_PNG, IMAGE_WEBP, IMAGE_HEIC, IMAGE_AVIF, IMAGE_GIF };
 
 struct image {
-    int width, height;     /* pixels */
-    uint8_t *rgb;          /* (height, width, 3), rows without padding */
+    int width, height; /* pixels */
+    uint8_t *rgb;      /* (height, width, 3), rows without padding */
 };
 
 struct image_limits {
-    size_t max_bytes;      /* of the file; 0: 25 MiB */
-    int64_t max_pixels;    /* width x height x frames, checked before decoding; 0: 64 million */
-    int longest_px;        /* decoded no larger than needed for this longest side (shrink on load,
+    size_t max_bytes;   /* of the file; 0: 25 MiB */
+    int64_t max_pixels; /* width x height x frames, checked before decoding; 0: 64 million. A JPEG
+                              in passes (progressive) counts double: all of them are kept in memory */
+    int longest_px;     /* decoded no larger than needed for this longest side (shrink on load,
                               then reduced to it exactly; never enlarged); 0: full size */
 };
 
 struct image_info {
     enum image_format format;
-    int width, height;     /* of the file, upright */
+    int width, height; /* of the file, upright */
 };
 
 enum rc image_startup(const char *argv0, struct err *err) MUST_USE;
@@ -56,10 +57,11 @@ enum rc image_resize_pad(const struct image *im, int width, int height, uint8_t 
 /* Longest side reduced to longest_px; a picture that is smaller already is copied. */
 enum rc image_resize(const struct image *im, int longest_px, struct image *out, struct err *err) MUST_USE;
 /* The part of the box that lies inside; RC_INVALID when none does. */
-enum rc image_crop(const struct image *im, int x, int y, int w, int h, struct image *out, struct err *err) MUST_USE;
+enum rc image_crop(const struct image *im, int x, int y, int w, int h, struct image *out,
+                   struct err *err) MUST_USE;
 
 struct image_box {
-    float x, y, w, h;      /* fractions of width and height, 0 .. 1, top left corner */
+    float x, y, w, h; /* fractions of width and height, 0 .. 1, top left corner */
 };
 
 /* Foreground of a picture taken against a fairly even background: (height, width) bytes, 0 or 255,

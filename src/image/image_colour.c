@@ -128,7 +128,10 @@ static const char *name_of(struct oklab c)
 /* Clusters of one name together, largest first, without the small ones. */
 static size_t report(const struct cluster *clusters, size_t k, struct image_colour *out, size_t cap)
 {
-    struct { const char *name; double n, r, g, b; } sum[CLUSTERS] = {0}, swap;
+    struct {
+        const char *name;
+        double n, r, g, b;
+    } sum[CLUSTERS] = {0}, swap;
     size_t names = 0, given = 0;
     double all = 0, kept = 0;
     for (size_t c = 0; c < k; c++) {
@@ -151,10 +154,11 @@ static size_t report(const struct cluster *clusters, size_t k, struct image_colo
     while (given < names && given < cap && (given == 0 || sum[given].n >= .05 * all))
         kept += sum[given++].n;
     for (size_t i = 0; i < given; i++)
-        out[i] = (struct image_colour){
-            .name = sum[i].name, .share = (float)(sum[i].n / kept),
-            .rgb = {(uint8_t)(sum[i].r / sum[i].n + .5), (uint8_t)(sum[i].g / sum[i].n + .5),
-                    (uint8_t)(sum[i].b / sum[i].n + .5)}};
+        out[i] = (struct image_colour){.name = sum[i].name,
+                                       .share = (float)(sum[i].n / kept),
+                                       .rgb = {(uint8_t)(sum[i].r / sum[i].n + .5),
+                                               (uint8_t)(sum[i].g / sum[i].n + .5),
+                                               (uint8_t)(sum[i].b / sum[i].n + .5)}};
     return given;
 }
 
@@ -196,7 +200,8 @@ static size_t cluster_cells(const struct cell *cells, struct image_colour *out, 
     return report(clusters, k, out, cap);
 }
 
-size_t image_colours(const struct image *im, const struct image_mask *mask, struct image_colour *out, size_t cap)
+size_t image_colours(const struct image *im, const struct image_mask *mask, struct image_colour *out,
+                     size_t cap)
 {
     int longest = im->width > im->height ? im->width : im->height, edge = longest / 120 + 1;
     struct cell *cells = calloc(CELLS, sizeof *cells), *bare = NULL;

@@ -116,7 +116,8 @@ enum rc image_normalise(const struct image *im, int longest_px, struct image *ou
     enum rc rc = large ? image_resize(im, longest_px * 5, &small, err) : RC_OK;
     const struct image *from = large ? &small : im;
     if (!rc) rc = image_mask_garment(from, &mask, err);
-    if (!rc && mask.plain < .5f) rc = image_resize(from, longest_px, out, err);
+    if (!rc && mask.plain < .5f)
+        rc = image_resize(from, longest_px, out, err);
     else if (!rc) {
         rc = compose(from, &mask, &piece, err);
         if (!rc) rc = image_resize(&piece, longest_px, out, err);

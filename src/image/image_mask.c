@@ -22,11 +22,11 @@ struct work {
     size_t n;
     struct image small;
     struct oklab *lab;
-    float *distance;   /* to the background */
-    uint8_t *fore;     /* 1: garment */
-    int32_t *label;    /* of connected areas */
+    float *distance; /* to the background */
+    uint8_t *fore;   /* 1: garment */
+    int32_t *label;  /* of connected areas */
     int32_t *stack;
-    float plane[3][3]; /* L, a, b = c0 + c1 x + c2 y, x and y from -1 to 1 */
+    float plane[3][3];  /* L, a, b = c0 + c1 x + c2 y, x and y from -1 to 1 */
     float spread, even; /* of the border around the plane; part of the border near it */
 };
 
@@ -123,7 +123,8 @@ static void fit_plane(struct work *k, float within)
     if (m[0][0] < 12) return;
     m[1][1] += .05 * m[0][0]; /* keeps the slopes down where one side of the border is hidden */
     m[2][2] += .05 * m[0][0];
-    double d = m[0][0] * (m[1][1] * m[2][2] - m[1][2] * m[2][1]) - m[0][1] * (m[1][0] * m[2][2] - m[1][2] * m[2][0]) +
+    double d = m[0][0] * (m[1][1] * m[2][2] - m[1][2] * m[2][1]) -
+               m[0][1] * (m[1][0] * m[2][2] - m[1][2] * m[2][0]) +
                m[0][2] * (m[1][0] * m[2][1] - m[1][1] * m[2][0]);
     for (int c = 0; c < 3 && fabs(d) > 1e-9; c++)
         for (int i = 0; i < 3; i++) { /* Cramer's rule; m is symmetric */
@@ -133,7 +134,8 @@ static void fit_plane(struct work *k, float within)
                 t[i][j] = r[c][j];
             k->plane[c][i] = (float)((t[0][0] * (t[1][1] * t[2][2] - t[1][2] * t[2][1]) -
                                       t[0][1] * (t[1][0] * t[2][2] - t[1][2] * t[2][0]) +
-                                      t[0][2] * (t[1][0] * t[2][1] - t[1][1] * t[2][0])) / d);
+                                      t[0][2] * (t[1][0] * t[2][1] - t[1][1] * t[2][0])) /
+                                     d);
         }
 }
 
@@ -161,7 +163,7 @@ static void model_background(struct work *k)
 }
 
 /* Calls for each of the four neighbours. */
-#define EACH_NEIGHBOUR(k, i, j) \
+#define EACH_NEIGHBOUR(k, i, j)                \
     for (int side_ = 0, j; side_ < 4; side_++) \
         if ((j = neighbour(k, i, side_)) >= 0)
 
@@ -169,10 +171,14 @@ static int neighbour(const struct work *k, int i, int side)
 {
     int x = i % k->w;
     switch (side) {
-    case 0: return x > 0 ? i - 1 : -1;
-    case 1: return x < k->w - 1 ? i + 1 : -1;
-    case 2: return i >= k->w ? i - k->w : -1;
-    default: return i + k->w < (int)k->n ? i + k->w : -1;
+    case 0:
+        return x > 0 ? i - 1 : -1;
+    case 1:
+        return x < k->w - 1 ? i + 1 : -1;
+    case 2:
+        return i >= k->w ? i - k->w : -1;
+    default:
+        return i + k->w < (int)k->n ? i + k->w : -1;
     }
 }
 
@@ -188,7 +194,8 @@ static void flood(struct work *k, float threshold)
         }
     while (n) {
         int i = k->stack[--n];
-        EACH_NEIGHBOUR(k, i, j) {
+        EACH_NEIGHBOUR(k, i, j)
+        {
             if (!k->fore[j]) continue;
             float step = fabsf(k->lab[j].l - k->lab[i].l);
             /* a soft shadow fades in without an edge */
@@ -218,7 +225,8 @@ static struct area grow(struct work *k, int seed, uint8_t from, float below, int
         if (y < a.y0) a.y0 = y;
         if (y > a.y1) a.y1 = y;
         EACH_NEIGHBOUR(k, i, j)
-            if (!k->label[j] && k->fore[j] == from && k->distance[j] < below) k->label[j] = label, k->stack[n++] = j;
+        if (!k->label[j] && k->fore[j] == from && k->distance[j] < below)
+            k->label[j] = label, k->stack[n++] = j;
     }
     return a;
 }
@@ -305,7 +313,8 @@ static void enlarge(const struct work *k, int width, int height, uint8_t *alpha)
         int sy = y * step_y + step_y / 2 - 32768, y0 = sy < 0 ? 0 : sy >> 16, fy = sy < 0 ? 0 : (sy >> 8) & 255;
         const uint8_t *a = k->fore + (size_t)y0 * (size_t)k->w, *b = y0 + 1 < k->h ? a + k->w : a;
         for (int x = 0; x < width; x++) {
-            int sx = x * step_x + step_x / 2 - 32768, x0 = sx < 0 ? 0 : sx >> 16, fx = sx < 0 ? 0 : (sx >> 8) & 255;
+            int sx = x * step_x + step_x / 2 - 32768, x0 = sx < 0 ? 0 : sx >> 16,
+                fx = sx < 0 ? 0 : (sx >> 8) & 255;
             int x1 = x0 + 1 < k->w ? x0 + 1 : x0;
             int top = a[x0] * (256 - fx) + a[x1] * fx, low = b[x0] * (256 - fx) + b[x1] * fx;
             *alpha++ = top * (256 - fy) + low * fy >= 32768 ? 255 : 0;
@@ -326,13 +335,16 @@ enum rc image_mask_garment(const struct image *im, struct image_mask *out, struc
     }
     model_background(&k);
     float threshold = 2.5f * k.spread + 1;
-    threshold = threshold < least_threshold ? least_threshold : threshold > most_threshold ? most_threshold : threshold;
+    threshold = threshold < least_threshold  ? least_threshold
+                : threshold > most_threshold ? most_threshold
+                                             : threshold;
     out->plain = k.even * (1 - (k.spread > 1 ? (k.spread - 1) / 10 : 0));
     flood(&k, threshold);
     open_rings(&k, threshold * .8f);
     smooth(&k);
     out->share = drop_specks(&k);
-    if (out->plain >= .5f && (out->share < .005f || out->share > .98f)) out->plain = .3f; /* nothing stands out */
+    if (out->plain >= .5f && (out->share < .005f || out->share > .98f))
+        out->plain = .3f; /* nothing stands out */
     if (out->plain < .5f) {
         guess(&k);
         size_t n = 0;

@@ -31,9 +31,9 @@ enum { MAX_WORKERS = 256, MAX_TEXT_BYTES = 2000, ALIGN_BYTES = 64 };
 
 struct vision {
     ov_infer_request_t *request;
-    uint8_t *pixels;   /* (H, W, 3) u8 */
-    float *input;      /* (1, 3, H, W) f32 */
-    float *outputs;    /* (dim) f32, then (labels) f32 for each head, each from a multiple of 64 bytes */
+    uint8_t *pixels; /* (H, W, 3) u8 */
+    float *input;    /* (1, 3, H, W) f32 */
+    float *outputs;  /* (dim) f32, then (labels) f32 for each head, each from a multiple of 64 bytes */
 };
 
 struct text {
@@ -48,11 +48,11 @@ struct worker {
 struct infer {
     struct package package;
     ov_core_t *core;
-    ov_model_t *image, *tokenizer, *tower; /* while loading */
+    ov_model_t *image, *tokenizer, *tower;                                     /* while loading */
     ov_compiled_model_t *compiled_image, *compiled_tokenizer, *compiled_tower; /* NULL: left out */
     unsigned n_workers;
     struct worker *workers;
-    float levels[3][256];                 /* (byte - mean) / std */
+    float levels[3][256];                       /* (byte - mean) / std */
     size_t offsets[INFER_MAX_HEADS], n_outputs; /* of heads in vision.outputs; its length in floats */
 };
 
@@ -64,13 +64,14 @@ static enum rc failed(enum rc rc, const char *what, struct err *err)
 
 /* ---- loading ---- */
 
-static enum rc tensor_of(ov_element_type_e type, const int64_t *dims, size_t rank, void *data, ov_tensor_t **out,
-                         struct err *err)
+static enum rc tensor_of(ov_element_type_e type, const int64_t *dims, size_t rank, void *data,
+                         ov_tensor_t **out, struct err *err)
 {
     ov_shape_t shape = {0};
     ov_status_e bad = ov_shape_create((int64_t)rank, dims, &shape);
     if (!bad) {
-        bad = data ? ov_tensor_create_from_host_ptr(type, shape, data, out) : ov_tensor_create(type, shape, out);
+        bad =
+            data ? ov_tensor_create_from_host_ptr(type, shape, data, out) : ov_tensor_create(type, shape, out);
         ov_shape_free(&shape);
     }
     return bad ? failed(RC_INTERNAL, "a tensor could not be made", err) : RC_OK;
@@ -85,7 +86,8 @@ static enum rc read_graph(struct infer *m, const char *name, ov_model_t **out, s
     if (str_ends(stem, STR(".xml"))) {
         char *bin = arena_printf(&m->package.arena, "%.*s.bin", (int)(stem.n - 4), name);
         if (!bin || !(weights = package_file(&m->package, bin)))
-            return err_set(err, RC_CORRUPT, "%s: its .bin file is not listed under files in manifest.json", name);
+            return err_set(err, RC_CORRUPT, "%s: its .bin file is not listed under files in manifest.json",
+                           name);
         void *copy; /* the graph goes on using the tensor's memory: let the tensor own it */
         int64_t n = (int64_t)weights->n;
         enum rc rc = tensor_of(U8, &n, 1, NULL, &tensor, err);
@@ -111,7 +113,8 @@ static enum rc check_output(const ov_model_t *model, const char *name, size_t wa
     ov_element_type_e type = DYNAMIC;
     int64_t got = -1;
     if (ov_model_const_output_by_name(model, name, &port))
-        return err_set(err, RC_CORRUPT, "the graph has no output named %s, and manifest.json says it does", name);
+        return err_set(err, RC_CORRUPT, "the graph has no output named %s, and manifest.json says it does",
+                       name);
     if (!ov_port_get_partial_shape(port, &shape)) {
         if (shape.rank.max == 2 && shape.dims[1].min == shape.dims[1].max) got = shape.dims[1].max;
         ov_partial_shape_free(&shape);
@@ -128,7 +131,8 @@ static enum rc check_input(const ov_model_t *model, const char *name, struct err
 {
     ov_output_const_port_t *port = NULL;
     if (ov_model_const_input_by_name(model, name, &port))
-        return err_set(err, RC_CORRUPT, "the graph has no input named %s, and manifest.json says it does", name);
+        return err_set(err, RC_CORRUPT, "the graph has no input named %s, and manifest.json says it does",
+                       name);
     ov_output_const_port_free(port);
     return RC_OK;
 }
@@ -228,13 +232,14 @@ static enum rc request(const ov_compiled_model_t *compiled, ov_infer_request_t *
     return failed(RC_INTERNAL, "OpenVINO cannot prepare the model", err);
 }
 
-static enum rc bind(ov_infer_request_t *request, const char *name, const int64_t *dims, size_t rank, float *data,
-                    struct err *err)
+static enum rc bind(ov_infer_request_t *request, const char *name, const int64_t *dims, size_t rank,
+                    float *data, struct err *err)
 {
     ov_tensor_t *tensor = NULL;
     enum rc rc = tensor_of(F32, dims, rank, data, &tensor, err);
     if (rc) return rc;
-    if (ov_infer_request_set_tensor(request, name, tensor)) rc = failed(RC_INTERNAL, "a tensor does not fit", err);
+    if (ov_infer_request_set_tensor(request, name, tensor))
+        rc = failed(RC_INTERNAL, "a tensor does not fit", err);
     ov_tensor_free(tensor); /* the request holds on to it */
     return rc;
 }
@@ -329,8 +334,10 @@ enum rc infer_open(const char *package_dir, const struct infer_options *options,
     }
     free_graphs(m);
     package_drop_files(&m->package);
-    if (rc) infer_close(m);
-    else *out = m;
+    if (rc)
+        infer_close(m);
+    else
+        *out = m;
     return rc;
 }
 
@@ -360,8 +367,9 @@ enum rc infer_default_dir(char *out, size_t cap, struct err *err)
         if (rc) return rc;
         if (fs_is_dir(out)) return RC_OK;
     }
-    return err_set(err, RC_NOT_FOUND, "there is no model package beside the program: name one with --model DIR, "
-                                      "or with the setting model_dir");
+    return err_set(err, RC_NOT_FOUND,
+                   "there is no model package beside the program: name one with --model DIR, "
+                   "or with the setting model_dir");
 }
 
 /* ---- what the package says ---- */
@@ -562,7 +570,8 @@ enum rc infer_text(struct infer *m, unsigned worker, struct str text, float *emb
         rc = failed(RC_INTERNAL, "the model failed on a text", err);
     else if (n != p->dim)
         rc = err_set(err, RC_INTERNAL, "the model gave %zu values for a text where %zu belong", n, p->dim);
-    else rc = take_embedding(data, p->dim, embedding, err);
+    else
+        rc = take_embedding(data, p->dim, embedding, err);
 out:
     if (output) ov_tensor_free(output);
     buf_release(&cleaned);

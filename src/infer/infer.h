@@ -19,10 +19,10 @@ struct image;
 enum { INFER_MAX_HEADS = 12, INFER_MAX_LABELS = 512, INFER_MAX_BATCH = 16 };
 
 struct infer_head {
-    const char *field;          /* "category", "article", "gender", "colour", "season", "style", "garment", ... */
+    const char *field; /* "category", "article", "gender", "colour", "season", "style", "garment", ... */
     const char *const *labels;
     size_t n;
-    float sure_threshold;       /* the best probability from which the guess counts as sure */
+    float sure_threshold; /* the best probability from which the guess counts as sure */
 };
 
 struct infer_options {
@@ -47,7 +47,7 @@ const struct infer_head *infer_head(const struct infer *m, const char *field); /
 /* One picture's answers. `probabilities[h]`: (heads[h].n) f32 summing to 1, in order of the labels.
  * Memory belongs to the caller: infer_vision_init() allocates for this model, _release() frees. */
 struct infer_vision {
-    float *embedding;                          /* (dim) f32, unit length */
+    float *embedding; /* (dim) f32, unit length */
     float *probabilities[INFER_MAX_HEADS];
 };
 enum rc infer_vision_init(const struct infer *m, struct infer_vision *v, struct err *err) MUST_USE;
@@ -57,7 +57,8 @@ void infer_vision_release(struct infer_vision *v);
 enum rc infer_images(struct infer *m, unsigned worker, const struct image *const *images, size_t n,
                      struct infer_vision *out, struct err *err) MUST_USE;
 /* (dim) f32 of unit length into `embedding`. Text over 2,000 bytes is cut; empty text is RC_INVALID. */
-enum rc infer_text(struct infer *m, unsigned worker, struct str text, float *embedding, struct err *err) MUST_USE;
+enum rc infer_text(struct infer *m, unsigned worker, struct str text, float *embedding,
+                   struct err *err) MUST_USE;
 
 /* The best label of a head and its probability; NULL if the model lacks the head. */
 const char *infer_best(const struct infer *m, const struct infer_vision *v, const char *field, float *p);

@@ -23,7 +23,8 @@ static enum rc text_of(struct package *p, const struct jval *v, const char *what
                        struct err *err)
 {
     struct str s = jval_str(v);
-    if (s.n == 0 || s.n > 200) return err_set(err, RC_CORRUPT, "manifest.json: %s is missing or too long", what);
+    if (s.n == 0 || s.n > 200)
+        return err_set(err, RC_CORRUPT, "manifest.json: %s is missing or too long", what);
     *out = arena_strz(&p->arena, s);
     return *out ? RC_OK : err_set(err, RC_NOMEM, "out of memory for the model's manifest");
 }
@@ -36,7 +37,8 @@ static enum rc integer(const struct jval *v, const char *what, int64_t least, in
                    (long long)least, (long long)most);
 }
 
-static enum rc three(const struct jval *v, const char *what, bool positive, float out[static 3], struct err *err)
+static enum rc three(const struct jval *v, const char *what, bool positive, float out[static 3],
+                     struct err *err)
 {
     for (size_t i = 0; i < 3; i++) {
         double d;
@@ -72,16 +74,17 @@ static enum rc read_file(struct package *p, const char *name, const struct jval 
     if (rc == RC_TOO_LARGE || (!rc && f->n != (size_t)bytes)) {
         if (!rc) free(f->p);
         f->p = NULL;
-        return err_set(err, RC_CORRUPT, "%s has another size than the %lld bytes its manifest says: copy it anew",
-                       path, (long long)bytes);
+        return err_set(err, RC_CORRUPT,
+                       "%s has another size than the %lld bytes its manifest says: copy it anew", path,
+                       (long long)bytes);
     }
     if (rc) return rc;
     p->n_files++; /* from here package_release() frees it */
     crypt_sha256((struct str){f->p, f->n}, digest);
     crypt_hex(digest, sizeof digest, hex);
     if (!str_ieqz(want, hex))
-        return err_set(err, RC_CORRUPT, "%s is damaged: its SHA-256 is not the one in its manifest; copy it anew",
-                       path);
+        return err_set(err, RC_CORRUPT,
+                       "%s is damaged: its SHA-256 is not the one in its manifest; copy it anew", path);
     f->name = arena_strz(&p->arena, str_of(name));
     return f->name ? RC_OK : err_set(err, RC_NOMEM, "out of memory for the model's manifest");
 }
@@ -122,12 +125,14 @@ static enum rc read_image(struct package *p, struct err *err)
     if (!str_eqz(jval_str(jval_get(resize, "fit")), "pad") ||
         !str_eqz(jval_str(jval_get(resize, "kernel")), "triangle-u8") ||
         !str_eqz(jval_str(jval_get(resize, "pad")), "edge") || w != h)
-        return err_set(err, RC_UNSUPPORTED,
-                       "manifest.json: image.resize is not the one this version knows (pad, triangle-u8, edge)");
+        return err_set(
+            err, RC_UNSUPPORTED,
+            "manifest.json: image.resize is not the one this version knows (pad, triangle-u8, edge)");
     return RC_OK;
 }
 
-static enum rc read_labels(struct package *p, struct infer_head *head, const struct jval *labels, struct err *err)
+static enum rc read_labels(struct package *p, struct infer_head *head, const struct jval *labels,
+                           struct err *err)
 {
     const char **names;
     head->n = jval_len(labels);
@@ -202,7 +207,8 @@ static enum rc read_head_of_manifest(struct package *p, struct err *err)
     if (!rc) rc = text_of(p, jval_get(p->doc, "precision"), "precision", &p->precision, err);
     if (rc) return rc;
     if (strlen(name) + strlen(version) > 120) return wrong(err, "name and version are too long");
-    if (strcmp(p->precision, "f32") != 0 && strcmp(p->precision, "bf16") != 0 && strcmp(p->precision, "f16") != 0)
+    if (strcmp(p->precision, "f32") != 0 && strcmp(p->precision, "bf16") != 0 &&
+        strcmp(p->precision, "f16") != 0)
         return wrong(err, "precision is not f32, bf16 or f16");
     p->dim = (size_t)dim;
     p->version = arena_printf(&p->arena, "%s %s", name, version);

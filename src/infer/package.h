@@ -14,12 +14,12 @@ enum { PACKAGE_MAX_FILES = 16 };
 
 struct package_file {
     const char *name;
-    char *p;          /* malloc; NULL once freed */
+    char *p; /* malloc; NULL once freed */
     size_t n;
 };
 
 struct package {
-    struct arena arena;     /* holds all strings and tables below */
+    struct arena arena; /* holds all strings and tables below */
     struct jval *doc;
     const char *dir, *version; /* version: "NAME VERSION" */
     size_t dim;

@@ -8,8 +8,8 @@
 #include <string.h>
 
 /* What is worn in twos: two areas of one family are one piece. */
-static const char *const shoes[] = {"casual-shoes", "sports-shoes", "formal-shoes", "heels", "flats", "sandals",
-                                    "flip-flops", NULL};
+static const char *const shoes[] = {"casual-shoes", "sports-shoes", "formal-shoes", "heels",
+                                    "flats",        "sandals",      "flip-flops",   NULL};
 static const char *const small_pairs[] = {"earrings", "socks", "gloves", "cufflinks", NULL};
 /* What consists of several areas by nature. */
 static const char *const sets[] = {"set", "jewellery-set", "beauty", NULL};
@@ -117,9 +117,9 @@ static bool crop_mask(const struct image_mask *m, struct pixels p, struct image_
     return true;
 }
 
-static enum rc read_piece(struct infer *m, unsigned worker, const struct image *im, const struct image_mask *mask,
-                          struct image_box box, struct infer_vision *v, struct infer_piece *out, float *garment,
-                          struct err *err)
+static enum rc read_piece(struct infer *m, unsigned worker, const struct image *im,
+                          const struct image_mask *mask, struct image_box box, struct infer_vision *v,
+                          struct infer_piece *out, float *garment, struct err *err)
 {
     struct pixels p = with_margin(im, box);
     struct image crop = {0};
@@ -158,8 +158,9 @@ static void remove_piece(struct infer_reading *r, size_t i)
 }
 
 /* Two areas of about one size that belong together become one piece, read again as one. */
-static enum rc join_pairs(struct infer *m, unsigned worker, const struct image *im, const struct image_mask *mask,
-                          struct infer_vision *v, struct infer_reading *r, struct err *err)
+static enum rc join_pairs(struct infer *m, unsigned worker, const struct image *im,
+                          const struct image_mask *mask, struct infer_vision *v, struct infer_reading *r,
+                          struct err *err)
 {
     for (size_t i = 0; i < r->n_pieces; i++)
         for (size_t j = i + 1; j < r->n_pieces; j++) {
@@ -206,8 +207,9 @@ static void drop_fragments(struct infer_reading *r)
     }
 }
 
-static enum rc read_pieces(struct infer *m, unsigned worker, const struct image *im, const struct image_mask *mask,
-                           struct infer_vision *v, struct infer_reading *r, struct err *err)
+static enum rc read_pieces(struct infer *m, unsigned worker, const struct image *im,
+                           const struct image_mask *mask, struct infer_vision *v, struct infer_reading *r,
+                           struct err *err)
 {
     struct image_box boxes[INFER_MAX_PIECES];
     size_t n = image_mask_pieces(mask, boxes, INFER_MAX_PIECES);
@@ -254,8 +256,12 @@ static enum rc single_piece(const struct infer *m, const struct image_mask *mask
     while (r->n_pieces)
         remove_piece(r, r->n_pieces - 1);
     struct infer_piece *p = &r->pieces[0];
-    *p = (struct infer_piece){.box = mask_box(mask), .category = r->top[0], .colour = r->colour, .sure = r->sure,
-                              .n_colours = r->n_colours, .embedding = embedding};
+    *p = (struct infer_piece){.box = mask_box(mask),
+                              .category = r->top[0],
+                              .colour = r->colour,
+                              .sure = r->sure,
+                              .n_colours = r->n_colours,
+                              .embedding = embedding};
     memcpy(p->colours, r->colours, sizeof p->colours);
     r->n_pieces = 1;
     return RC_OK;
@@ -341,9 +347,14 @@ static void write_piece(const struct infer_piece *p, struct jout *out)
 
 void infer_reading_write(const struct infer *m, const struct infer_reading *r, struct jout *out)
 {
-    const struct { const char *field; struct infer_label label; } labels[] = {
-        {"colour", r->colour}, {"gender", r->gender}, {"season", r->season}, {"style", r->style},
-        {"article", r->article}};
+    const struct {
+        const char *field;
+        struct infer_label label;
+    } labels[] = {{"colour", r->colour},
+                  {"gender", r->gender},
+                  {"season", r->season},
+                  {"style", r->style},
+                  {"article", r->article}};
     jout_kz(out, "category", r->top[0].name);
     jout_kbool(out, "sure", r->sure);
     for (size_t i = 0; i < sizeof labels / sizeof *labels; i++)

@@ -26,19 +26,19 @@ struct infer_piece {
     bool sure;
     struct image_colour colours[INFER_MAX_COLOURS];
     size_t n_colours;
-    float *embedding;        /* (dim) f32, unit length */
+    float *embedding; /* (dim) f32, unit length */
 };
 
 struct infer_reading {
     struct infer_label top[INFER_TOP]; /* categories, most probable first */
     size_t n_top;
-    bool sure;               /* a garment, and the category's probability is enough */
+    bool sure; /* a garment, and the category's probability is enough */
     struct infer_label colour, gender, season, style, article;
-    float garment;           /* probability that a garment or product is shown; 1 if the model does not say */
+    float garment; /* probability that a garment or product is shown; 1 if the model does not say */
     struct image_colour colours[INFER_MAX_COLOURS]; /* from the pixels of the garment */
     size_t n_colours;
-    float plain;             /* of image_mask: from .5 the garment was told from its background */
-    float *embedding;        /* of the whole picture, (dim) f32, unit length */
+    float plain;      /* of image_mask: from .5 the garment was told from its background */
+    float *embedding; /* of the whole picture, (dim) f32, unit length */
     struct infer_piece pieces[INFER_MAX_PIECES]; /* at least one; a pair of shoes is one */
     size_t n_pieces;
 };

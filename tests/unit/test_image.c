@@ -14,10 +14,10 @@
 #include <vips/vips.h>
 #include <cmocka.h>
 
-#define fine(call) \
-    do { \
-        struct err err_ = {0}; \
-        enum rc rc_ = (call); \
+#define fine(call)                                        \
+    do {                                                  \
+        struct err err_ = {0};                            \
+        enum rc rc_ = (call);                             \
         if (rc_) fail_msg("%s: %s", #call, err_.message); \
     } while (0)
 #define ERR (&err_)
@@ -39,13 +39,14 @@ static void quarters(int w, int h, struct image *im)
     fine(image_create(w, h, im, ERR));
     for (int y = 0; y < h; y++)
         for (int x = 0; x < w; x++)
-            memcpy(im->rgb + ((size_t)y * (size_t)w + (size_t)x) * 3, colours[(y >= h / 2) * 2 + (x >= w / 2)], 3);
+            memcpy(im->rgb + ((size_t)y * (size_t)w + (size_t)x) * 3, colours[(y >= h / 2) * 2 + (x >= w / 2)],
+                   3);
 }
 
 static VipsImage *vips_of(const struct image *im)
 {
-    VipsImage *raw = vips_image_new_from_memory(im->rgb, (size_t)(im->width * im->height) * 3, im->width, im->height,
-                                                3, VIPS_FORMAT_UCHAR);
+    VipsImage *raw = vips_image_new_from_memory(im->rgb, (size_t)(im->width * im->height) * 3, im->width,
+                                                im->height, 3, VIPS_FORMAT_UCHAR);
     VipsImage *out = NULL;
     assert_int_equal(vips_copy(raw, &out, "interpretation", VIPS_INTERPRETATION_sRGB, NULL), 0);
     g_object_unref(raw);
@@ -56,7 +57,8 @@ static VipsImage *vips_of(const struct image *im)
 static struct file save(VipsImage *v, const char *suffix)
 {
     struct file f = {0};
-    if (vips_image_write_to_buffer(v, suffix, &f.p, &f.n, NULL)) fail_msg("%s: %s", suffix, vips_error_buffer());
+    if (vips_image_write_to_buffer(v, suffix, &f.p, &f.n, NULL))
+        fail_msg("%s: %s", suffix, vips_error_buffer());
     g_object_unref(v);
     return f;
 }
@@ -94,12 +96,15 @@ static void assert_quarters(const struct image *im, int within)
 static void test_formats(void **state)
 {
     (void)state;
-    static const struct { const char *suffix; enum image_format format; int within; } cases[] = {
-        {".jpg[Q=92]", IMAGE_JPEG, 8},    {".jpg[interlace]", IMAGE_JPEG, 12},
-        {".png", IMAGE_PNG, 0},           {".png[palette]", IMAGE_PNG, 3},
-        {".webp[Q=95]", IMAGE_WEBP, 14},  {".webp[lossless]", IMAGE_WEBP, 0},
-        {".gif", IMAGE_GIF, 6},           {".avif[Q=90]", IMAGE_AVIF, 14},
-        {".heic[Q=90]", IMAGE_HEIC, 14}};
+    static const struct {
+        const char *suffix;
+        enum image_format format;
+        int within;
+    } cases[] = {{".jpg[Q=92]", IMAGE_JPEG, 8},   {".jpg[interlace]", IMAGE_JPEG, 12},
+                 {".png", IMAGE_PNG, 0},          {".png[palette]", IMAGE_PNG, 3},
+                 {".webp[Q=95]", IMAGE_WEBP, 14}, {".webp[lossless]", IMAGE_WEBP, 0},
+                 {".gif", IMAGE_GIF, 6},          {".avif[Q=90]", IMAGE_AVIF, 14},
+                 {".heic[Q=90]", IMAGE_HEIC, 14}};
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
         struct file f = quarters_as(96, 64, cases[i].suffix);
         struct image im;
@@ -144,7 +149,7 @@ static void test_orientations(void **state)
 {
     (void)state;
     /* For each EXIF orientation, where the stored quarters (0 1 / 2 3) come to lie. */
-    static const int lie[9][4] = {{0}, {0, 1, 2, 3}, {1, 0, 3, 2}, {3, 2, 1, 0}, {2, 3, 0, 1},
+    static const int lie[9][4] = {{0},          {0, 1, 2, 3}, {1, 0, 3, 2}, {3, 2, 1, 0}, {2, 3, 0, 1},
                                   {0, 2, 1, 3}, {2, 0, 3, 1}, {3, 1, 2, 0}, {1, 3, 0, 2}};
     static const int colours[4][3] = {{200, 20, 30}, {20, 160, 40}, {30, 40, 180}, {230, 210, 20}};
     static const char *const suffixes[] = {".jpg[Q=95]", ".webp[Q=95]"};
@@ -175,7 +180,8 @@ static void test_alpha_over_white(void **state)
     (void)state;
     static uint8_t rgba[64 * 64 * 4];
     for (int i = 0; i < 64 * 64; i++)
-        rgba[i * 4] = 10, rgba[i * 4 + 1] = 100, rgba[i * 4 + 2] = 200, rgba[i * 4 + 3] = (uint8_t)(i % 64 < 32 ? 0 : 77);
+        rgba[i * 4] = 10, rgba[i * 4 + 1] = 100, rgba[i * 4 + 2] = 200,
+                 rgba[i * 4 + 3] = (uint8_t)(i % 64 < 32 ? 0 : 77);
     VipsImage *raw = vips_image_new_from_memory(rgba, sizeof rgba, 64, 64, 4, VIPS_FORMAT_UCHAR), *v = NULL;
     assert_int_equal(vips_copy(raw, &v, "interpretation", VIPS_INTERPRETATION_sRGB, NULL), 0);
     g_object_unref(raw);
@@ -243,8 +249,11 @@ static void test_animations_give_their_first_frame(void **state)
         fine(image_create(40, 90, &strip, ERR)); /* three frames of 40 x 30 */
         for (int y = 0; y < 90; y++)
             for (int x = 0; x < 40; x++)
-                strip.rgb[(y * 40 + x) * 3 + 0] = (uint8_t)(y < 30 ? 250 : 5), strip.rgb[(y * 40 + x) * 3 + 1] = 5,
-                strip.rgb[(y * 40 + x) * 3 + 2] = (uint8_t)(y < 30 ? 5 : y < 60 ? 120 : 250);
+                strip.rgb[(y * 40 + x) * 3 + 0] = (uint8_t)(y < 30 ? 250 : 5),
+                                             strip.rgb[(y * 40 + x) * 3 + 1] = 5,
+                                             strip.rgb[(y * 40 + x) * 3 + 2] = (uint8_t)(y < 30   ? 5
+                                                                                         : y < 60 ? 120
+                                                                                                  : 250);
         VipsImage *v = vips_of(&strip);
         vips_image_set_int(v, VIPS_META_PAGE_HEIGHT, 30);
         struct file f = save(v, suffixes[i]);
@@ -279,20 +288,28 @@ static void test_not_pictures(void **state)
     struct err err = {0};
     assert_int_equal(try_decode(STR(""), &err), RC_UNPROCESSABLE);
     assert_non_null(strstr(err.message, "empty"));
-    static const struct str other[] = {
-        STR("x"), STR("%PDF-1.7 and so on, not a picture"), STR("<svg xmlns='http://www.w3.org/2000/svg'/>"),
-        STR("GIF88a............"), STR("RIFF....WAVEfmt ........"), STR("II*\0 a TIFF is not asked for"),
-        STR("\0\0\0\x18" "ftypmp42\0\0\0\0mp42isom..........")};
+    static const struct str other[] = {STR("x"),
+                                       STR("%PDF-1.7 and so on, not a picture"),
+                                       STR("<svg xmlns='http://www.w3.org/2000/svg'/>"),
+                                       STR("GIF88a............"),
+                                       STR("RIFF....WAVEfmt ........"),
+                                       STR("II*\0 a TIFF is not asked for"),
+                                       STR("\0\0\0\x18"
+                                           "ftypmp42\0\0\0\0mp42isom..........")};
     for (size_t i = 0; i < sizeof other / sizeof *other; i++) {
         assert_int_equal(try_decode(other[i], &err), RC_UNSUPPORTED);
         assert_string_equal(err.message,
                             "this is not a picture we can read: send JPEG, PNG, WebP, HEIC or AVIF");
     }
     /* the right first bytes, and nothing behind them */
-    static const struct str heads[] = {
-        STR("\xff\xd8\xff\xe0\0\x10JFIF\0\1\1\0\0\1"), STR("\x89PNG\r\n\x1a\n\0\0\0\rIHDR"),
-        STR("RIFF\x20\0\0\0WEBPVP8 \0\0\0\0"), STR("GIF89a\x10\0\x10\0\0\0\0"),
-        STR("\0\0\0\x18" "ftypheic\0\0\0\0mif1heic"), STR("\0\0\0\x18" "ftypavif\0\0\0\0mif1avif")};
+    static const struct str heads[] = {STR("\xff\xd8\xff\xe0\0\x10JFIF\0\1\1\0\0\1"),
+                                       STR("\x89PNG\r\n\x1a\n\0\0\0\rIHDR"),
+                                       STR("RIFF\x20\0\0\0WEBPVP8 \0\0\0\0"),
+                                       STR("GIF89a\x10\0\x10\0\0\0\0"),
+                                       STR("\0\0\0\x18"
+                                           "ftypheic\0\0\0\0mif1heic"),
+                                       STR("\0\0\0\x18"
+                                           "ftypavif\0\0\0\0mif1avif")};
     for (size_t i = 0; i < sizeof heads / sizeof *heads; i++)
         assert_int_equal(try_decode(heads[i], &err), RC_UNPROCESSABLE);
 }
@@ -300,7 +317,8 @@ static void test_not_pictures(void **state)
 static void test_cut_off(void **state)
 {
     (void)state;
-    static const char *const suffixes[] = {".jpg", ".jpg[interlace]", ".png", ".webp", ".gif", ".heic", ".avif"};
+    static const char *const suffixes[] = {".jpg", ".jpg[interlace]", ".png", ".webp",
+                                           ".gif", ".heic",           ".avif"};
     for (size_t i = 0; i < sizeof suffixes / sizeof *suffixes; i++) {
         struct image noise;
         uint32_t s = 7;
@@ -461,13 +479,16 @@ static void test_resize_is_pillows(void **state)
 {
     (void)state;
     /* CRC-32 of Pillow 11.0.0's resize((w, h), BILINEAR), padded with numpy.pad(mode="edge") */
-    static const struct { int w, h, to; uint32_t crc; } cases[] = {
-        {7, 5, 4, 0xe3db2380},       {120, 170, 160, 0x01f4fdd8}, {333, 111, 160, 0xc7f3a58e},
-        {60, 80, 160, 0x7b869744},   {160, 160, 160, 0x06a46acf}, {1, 50, 8, 0x33a30965},
-        {50, 1, 8, 0x5953e6fd},      {641, 479, 160, 0x81ea663b}, {3, 3, 160, 0x521eeae2}};
-    static const uint8_t small[48] = {
-        151, 96, 154, 183, 63, 85, 160, 171, 94, 154, 185, 89, 115, 158, 135, 127, 152, 134, 145, 116, 72, 143, 132, 58,
-        161, 108, 149, 137, 122, 155, 147, 108, 109, 112, 117, 152, 161, 108, 149, 137, 122, 155, 147, 108, 109, 112, 117, 152};
+    static const struct {
+        int w, h, to;
+        uint32_t crc;
+    } cases[] = {{7, 5, 4, 0xe3db2380},     {120, 170, 160, 0x01f4fdd8}, {333, 111, 160, 0xc7f3a58e},
+                 {60, 80, 160, 0x7b869744}, {160, 160, 160, 0x06a46acf}, {1, 50, 8, 0x33a30965},
+                 {50, 1, 8, 0x5953e6fd},    {641, 479, 160, 0x81ea663b}, {3, 3, 160, 0x521eeae2}};
+    static const uint8_t small[48] = {151, 96,  154, 183, 63,  85,  160, 171, 94,  154, 185, 89,
+                                      115, 158, 135, 127, 152, 134, 145, 116, 72,  143, 132, 58,
+                                      161, 108, 149, 137, 122, 155, 147, 108, 109, 112, 117, 152,
+                                      161, 108, 149, 137, 122, 155, 147, 108, 109, 112, 117, 152};
     uint8_t *out = malloc(160 * 160 * 3);
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
         struct image im;
@@ -528,7 +549,8 @@ static void wall(struct image *im, int level, int fall, int grain)
     for (int y = 0; y < im->height; y++)
         for (int x = 0; x < im->width; x++) {
             s = s * 1664525u + 1013904223u;
-            int v = level - fall * (x + y) / (im->width + im->height) + (int)(s >> 16) % (2 * grain + 1) - grain;
+            int v =
+                level - fall * (x + y) / (im->width + im->height) + (int)(s >> 16) % (2 * grain + 1) - grain;
             box(im, x, y, 1, 1, v, v, v - 6);
         }
 }
@@ -536,7 +558,9 @@ static void wall(struct image *im, int level, int fall, int grain)
 static void test_mask(void **state)
 {
     (void)state;
-    static const struct { int level, fall, grain; } walls[] = {{255, 0, 0}, {235, 40, 4}, {120, 30, 6}};
+    static const struct {
+        int level, fall, grain;
+    } walls[] = {{255, 0, 0}, {235, 40, 4}, {120, 30, 6}};
     for (size_t i = 0; i < 3; i++) {
         struct image im;
         struct image_mask m;
@@ -606,13 +630,17 @@ static void test_mask_of_nothing(void **state)
 static void test_colour_names(void **state)
 {
     (void)state;
-    static const struct { int r, g, b; const char *name; } cases[] = {
-        {0, 0, 0, "Black"},         {20, 20, 22, "Black"},     {255, 255, 255, "White"},   {128, 128, 128, "Grey"},
-        {210, 20, 30, "Red"},       {255, 0, 0, "Red"},        {0, 0, 128, "Navy Blue"},   {20, 33, 61, "Navy Blue"},
-        {30, 80, 210, "Blue"},      {90, 155, 213, "Blue"},    {31, 138, 58, "Green"},     {255, 222, 33, "Yellow"},
-        {255, 140, 0, "Orange"},    {247, 161, 196, "Pink"},   {106, 44, 145, "Purple"},   {92, 58, 33, "Brown"},
-        {227, 211, 180, "Beige"},   {107, 16, 32, "Maroon"},   {107, 107, 35, "Olive"},    {0, 124, 128, "Teal"},
-        {48, 198, 204, "Turquoise Blue"}, {195, 177, 225, "Lavender"}, {217, 165, 32, "Mustard"}};
+    static const struct {
+        int r, g, b;
+        const char *name;
+    } cases[] = {{0, 0, 0, "Black"},          {20, 20, 22, "Black"},     {255, 255, 255, "White"},
+                 {128, 128, 128, "Grey"},     {210, 20, 30, "Red"},      {255, 0, 0, "Red"},
+                 {0, 0, 128, "Navy Blue"},    {20, 33, 61, "Navy Blue"}, {30, 80, 210, "Blue"},
+                 {90, 155, 213, "Blue"},      {31, 138, 58, "Green"},    {255, 222, 33, "Yellow"},
+                 {255, 140, 0, "Orange"},     {247, 161, 196, "Pink"},   {106, 44, 145, "Purple"},
+                 {92, 58, 33, "Brown"},       {227, 211, 180, "Beige"},  {107, 16, 32, "Maroon"},
+                 {107, 107, 35, "Olive"},     {0, 124, 128, "Teal"},     {48, 198, 204, "Turquoise Blue"},
+                 {195, 177, 225, "Lavender"}, {217, 165, 32, "Mustard"}};
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
         struct image im;
         struct image_colour c[3];
@@ -704,7 +732,8 @@ static void *decode_often(void *file)
     for (int i = 0; i < 25; i++) {
         struct err err = {0};
         struct image im = {0};
-        if (image_decode(str_of_file(*(struct file *)file), &(struct image_limits){.longest_px = 64}, &im, NULL, &err))
+        if (image_decode(str_of_file(*(struct file *)file), &(struct image_limits){.longest_px = 64}, &im, NULL,
+                         &err))
             return (void *)1;
         bool right = abs(at(&im, .25, .25)[0] - 200) < 16;
         image_release(&im);

@@ -23,10 +23,10 @@ static const char *package; /* NULL: none here */
 static struct infer *model; /* shared by tests that only ask */
 enum { WORKERS = 4 };
 
-#define fine(call) \
-    do { \
-        struct err err_ = {0}; \
-        enum rc rc_ = (call); \
+#define fine(call)                                        \
+    do {                                                  \
+        struct err err_ = {0};                            \
+        enum rc rc_ = (call);                             \
         if (rc_) fail_msg("%s: %s", #call, err_.message); \
     } while (0)
 #define ERR (&err_)
@@ -62,16 +62,18 @@ static bool inside(const int (*corner)[2], size_t n, int x, int y)
     return in;
 }
 
-static const int tshirt[][2] = {{70, 50},   {85, 62},  {115, 62}, {130, 50}, {190, 90}, {170, 130},
+static const int tshirt[][2] = {{70, 50},   {85, 62},   {115, 62}, {130, 50}, {190, 90}, {170, 130},
                                 {145, 115}, {145, 260}, {55, 260}, {55, 115}, {30, 130}, {10, 90}};
 static const int trousers[][2] = {{18, 6}, {42, 6}, {48, 74}, {34, 74}, {30, 28}, {26, 74}, {12, 74}};
 
 /* The pictures of docs/model-package.md, by name. */
 static bool draw(struct str name, struct image *im)
 {
-    static const struct { const char *name; int w, h; } sizes[] = {
-        {"gradient", 200, 300}, {"checker", 333, 111}, {"noise", 120, 170},
-        {"tshirt", 200, 300},   {"trousers", 60, 80},  {"white", 64, 64}};
+    static const struct {
+        const char *name;
+        int w, h;
+    } sizes[] = {{"gradient", 200, 300}, {"checker", 333, 111}, {"noise", 120, 170},
+                 {"tshirt", 200, 300},   {"trousers", 60, 80},  {"white", 64, 64}};
     size_t which = 0;
     while (which < 6 && !str_eqz(name, sizes[which].name))
         which++;
@@ -191,9 +193,13 @@ static void test_texts(void **state)
     static char longest[10000];
     struct err err = {0};
     float *a = malloc(infer_dim(model) * sizeof *a), *b = malloc(infer_dim(model) * sizeof *b);
-    static const struct str odd[] = {
-        STR("\xf0\x9f\x91\x97\xf0\x9f\x91\xa0"), STR("robe \xd9\x81\xd8\xb3\xd8\xaa\xd8\xa7\xd9\x86 \xe8\xa3\x99"),
-        STR("\xff\xfe\x80 broken \xc3"), STR("a\0b"), STR("\n\t x"), STR("</s><unk>[CLS]"), STR("\xe2\x80\x8b")};
+    static const struct str odd[] = {STR("\xf0\x9f\x91\x97\xf0\x9f\x91\xa0"),
+                                     STR("robe \xd9\x81\xd8\xb3\xd8\xaa\xd8\xa7\xd9\x86 \xe8\xa3\x99"),
+                                     STR("\xff\xfe\x80 broken \xc3"),
+                                     STR("a\0b"),
+                                     STR("\n\t x"),
+                                     STR("</s><unk>[CLS]"),
+                                     STR("\xe2\x80\x8b")};
     for (size_t i = 0; i < sizeof odd / sizeof *odd; i++) {
         fine(infer_text(model, 0, odd[i], a, ERR));
         assert_unit(a, infer_dim(model));
@@ -297,8 +303,8 @@ static void copy_package(char dir[static PATH_MAX])
 {
     char path[PATH_MAX * 2], *p;
     size_t n;
-    static const char *const names[] = {"manifest.json", "image.onnx", "text.xml", "text.bin", "tokenizer.xml",
-                                        "tokenizer.bin"};
+    static const char *const names[] = {"manifest.json", "image.onnx",    "text.xml",
+                                        "text.bin",      "tokenizer.xml", "tokenizer.bin"};
     snprintf(dir, PATH_MAX, "%s/penderie-test-XXXXXX", getenv("TMPDIR") ? getenv("TMPDIR") : "/tmp");
     assert_non_null(mkdtemp(dir));
     for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
@@ -390,7 +396,11 @@ static void test_wrong_manifests(void **state)
 {
     (void)state;
     need_package();
-    static const struct { const char *path, *raw; enum rc rc; const char *says; } cases[] = {
+    static const struct {
+        const char *path, *raw;
+        enum rc rc;
+        const char *says;
+    } cases[] = {
         {"format", "2", RC_UNSUPPORTED, "format 2"},
         {"format", NULL, RC_CORRUPT, "format is missing"},
         {"name", "\"\"", RC_CORRUPT, "name"},
@@ -484,10 +494,14 @@ static int teardown(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_golden_pictures), cmocka_unit_test(test_golden_texts),
-        cmocka_unit_test(test_texts),           cmocka_unit_test(test_workers_agree),
-        cmocka_unit_test(test_batch_is_the_same_as_one), cmocka_unit_test(test_flipped_bytes),
-        cmocka_unit_test(test_wrong_manifests), cmocka_unit_test(test_parts_left_out),
+        cmocka_unit_test(test_golden_pictures),
+        cmocka_unit_test(test_golden_texts),
+        cmocka_unit_test(test_texts),
+        cmocka_unit_test(test_workers_agree),
+        cmocka_unit_test(test_batch_is_the_same_as_one),
+        cmocka_unit_test(test_flipped_bytes),
+        cmocka_unit_test(test_wrong_manifests),
+        cmocka_unit_test(test_parts_left_out),
     };
     return cmocka_run_group_tests(tests, setup, teardown);
 }

@@ -15,10 +15,10 @@
 
 static struct infer *model;
 
-#define fine(call) \
-    do { \
-        struct err err_ = {0}; \
-        enum rc rc_ = (call); \
+#define fine(call)                                        \
+    do {                                                  \
+        struct err err_ = {0};                            \
+        enum rc rc_ = (call);                             \
         if (rc_) fail_msg("%s: %s", #call, err_.message); \
     } while (0)
 #define ERR (&err_)
@@ -40,12 +40,14 @@ static bool inside(const int (*corner)[2], size_t n, double px, double py)
     return in;
 }
 
-static const int tshirt[][2] = {{70, 50},   {85, 62},  {115, 62}, {130, 50}, {190, 90}, {170, 130},
+static const int tshirt[][2] = {{70, 50},   {85, 62},   {115, 62}, {130, 50}, {190, 90}, {170, 130},
                                 {145, 115}, {145, 260}, {55, 260}, {55, 115}, {30, 130}, {10, 90}};
-static const int trousers[][2] = {{55, 20}, {145, 20}, {165, 280}, {115, 280}, {100, 110}, {85, 280}, {35, 280}};
+static const int trousers[][2] = {{55, 20},   {145, 20}, {165, 280}, {115, 280},
+                                  {100, 110}, {85, 280}, {35, 280}};
 
 /* A shape of 200 x 300 units, drawn into w x h pixels at (x, y). */
-static void draw(struct image *im, const int (*shape)[2], size_t n, int x, int y, int w, int h, int r, int g, int b)
+static void draw(struct image *im, const int (*shape)[2], size_t n, int x, int y, int w, int h, int r, int g,
+                 int b)
 {
     for (int j = 0; j < h; j++)
         for (int i = 0; i < w; i++) {
@@ -76,7 +78,8 @@ static void assert_sound(const struct infer_reading *r)
     assert_true(r->n_pieces >= 1 && r->n_pieces <= INFER_MAX_PIECES);
     for (size_t i = 0; i < r->n_pieces; i++) {
         const struct image_box *b = &r->pieces[i].box;
-        assert_true(b->x >= 0 && b->y >= 0 && b->w > 0 && b->h > 0 && b->x + b->w < 1.001f && b->y + b->h < 1.001f);
+        assert_true(b->x >= 0 && b->y >= 0 && b->w > 0 && b->h > 0 && b->x + b->w < 1.001f &&
+                    b->y + b->h < 1.001f);
         assert_non_null(r->pieces[i].category.name);
         assert_non_null(r->pieces[i].embedding);
         assert_true(r->pieces[i].n_colours >= 1);
@@ -128,8 +131,8 @@ static void test_two_garments(void **state)
         assert_string_equal(r.pieces[first_is_left ? 1 : 0].category.name, b.top[0].name);
         assert_string_equal(r.pieces[first_is_left ? 0 : 1].colours[0].name, "Red");
     } else {
-        print_message("the model is not sure of drawings: %s %.2f, %s %.2f, both %s %.2f\n", a.top[0].name, a.top[0].p,
-                      b.top[0].name, b.top[0].p, r.top[0].name, r.top[0].p);
+        print_message("the model is not sure of drawings: %s %.2f, %s %.2f, both %s %.2f\n", a.top[0].name,
+                      a.top[0].p, b.top[0].name, b.top[0].p, r.top[0].name, r.top[0].p);
     }
     infer_reading_release(&r);
     fine(infer_read(model, 0, &im, INFER_READ_LABELS, &r, ERR)); /* not asked for: one piece around both */
@@ -189,14 +192,16 @@ static void test_json(void **state)
     assert_true(str_eqz(jval_str(jval_get(doc, "model")), infer_version(model)));
     assert_true(jval_bool(jval_get(doc, "sure"), &sure) && sure == r.sure);
     assert_int_equal(jval_len(jval_get(doc, "categories")), INFER_TOP);
-    const struct jval *piece = jval_at(jval_get(doc, "pieces"), 0), *colour = jval_at(jval_get(doc, "colours"), 0);
+    const struct jval *piece = jval_at(jval_get(doc, "pieces"), 0),
+                      *colour = jval_at(jval_get(doc, "colours"), 0);
     assert_int_equal(jval_len(jval_get(piece, "box")), 4);
     assert_true(jval_f64(jval_at(jval_get(piece, "box"), 2), &number) && number > .3 && number <= 1);
     assert_true(jval_str(jval_get(piece, "category")).n > 0);
     assert_true(str_eqz(jval_str(jval_get(colour, "name")), "Navy Blue"));
     struct str hex = jval_str(jval_get(colour, "hex"));
     assert_true(hex.n == 7 && hex.p[0] == '#');
-    assert_true(jval_f64(jval_get(jval_get(doc, "probabilities"), "gender"), &number) && number > 0 && number <= 1);
+    assert_true(jval_f64(jval_get(jval_get(doc, "probabilities"), "gender"), &number) && number > 0 &&
+                number <= 1);
     jval_destroy(doc);
     buf_release(&text);
     infer_reading_release(&r);

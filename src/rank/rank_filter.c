@@ -90,12 +90,13 @@ enum rc rank_count_facets(struct rank_work *w, struct rank_answer *out, struct e
         const struct rank_attribute *a = &s->attributes[f];
         struct rank_facet *values = arena_array(w->arena, a->n, sizeof *values);
         if (!values) return no_memory(err);
-        for (size_t r = 0; a->codes && r < s->n; r++)
+        bool every = w->matched == s->n; /* no filter: the counts are known */
+        for (size_t r = 0; a->codes && !every && r < s->n; r++)
             if (rank_bit(w->allow, r)) values[a->codes[r]].count++;
         size_t n = 0;
         for (size_t v = 1; v < a->n; v++) {
-            size_t count = values[v].count;
-            for (size_t k = 0; !a->codes && k < s->words_in_set; k++)
+            size_t count = every ? a->counts[v] : values[v].count;
+            for (size_t k = 0; !a->codes && !every && k < s->words_in_set; k++)
                 count += (size_t)__builtin_popcountll(a->bits[v][k] & w->allow[k]);
             if (count) values[n++] = (struct rank_facet){rank_field_names[f], a->values[v], count};
         }

@@ -16,7 +16,7 @@
 #define W_TEXT 1.f
 #define W_TEXT_ALONE 2.5f
 
-enum { POOL = 256, MAX_POOL = 4096 };
+enum { POOL = 256, MAX_POOL = 1024 };
 
 struct candidate {
     float score, order; /* order: what it is sorted by, the score unless another order is asked for */
@@ -113,7 +113,8 @@ static enum rc gather(struct rank_work *w, float least, struct candidate **list,
     *list = arena_array(w->arena, count + 1, sizeof **list);
     if (!*list) return no_memory(err);
     *n = 0;
-    if (count <= MAX_POOL || w->q->sort != RANK_BEST || !embedding || !s->vectors) {
+    /* Later pages must be able to go on to the end. */
+    if (count <= MAX_POOL || w->q->cursor.p || w->q->sort != RANK_BEST || !embedding || !s->vectors) {
         for (size_t r = 0; r < s->n; r++)
             if (rank_bit(w->allow, r) && w->score[r] >= least)
                 (*list)[(*n)++] = (struct candidate){w->score[r], 0, (uint32_t)r};
@@ -122,7 +123,7 @@ static enum rc gather(struct rank_work *w, float least, struct candidate **list,
     uint64_t *among = arena_array(w->arena, s->words_in_set, sizeof *among);
     struct vindex_hit *hits = arena_array(w->arena, VINDEX_MAX_K, sizeof *hits);
     if (!among || !hits) return no_memory(err);
-    float clear = threshold(w, MAX_POOL / 4);
+    float clear = threshold(w, POOL + w->q->limit);
     for (size_t r = 0; r < s->n; r++) {
         if (!rank_bit(w->allow, r) || w->score[r] < least) continue;
         if (w->score[r] > clear + .01f) (*list)[(*n)++] = (struct candidate){w->score[r], 0, (uint32_t)r};

@@ -22,9 +22,12 @@ const struct cli_command cli_demo = {
     .name = "demo",
     .summary = "draw a demonstration collection, import it and serve it",
     .usage = "",
-    .details = "Draws clothes, shoes and accessories with prices, sizes, shops and stock, and photos of a wardrobe to try\n"
-               "them with; imports them as `penderie import` does; serves them as `penderie serve` does. The same seed\n"
-               "gives the same pictures. What is drawn and imported already is neither drawn nor imported again.",
+    .details =
+        "Draws clothes, shoes and accessories with prices, sizes, shops and stock, and photos of a wardrobe to "
+        "try\n"
+        "them with; imports them as `penderie import` does; serves them as `penderie serve` does. The same "
+        "seed\n"
+        "gives the same pictures. What is drawn and imported already is neither drawn nor imported again.",
     .run = run,
 };
 
@@ -51,10 +54,19 @@ static enum rc draw(const struct demo *d, const char *dir, struct err *err)
     enum rc rc = image_startup(d->program, err);
     if (rc) return rc;
     cli_progress_start(&progress, "drawing", d->products + DEMO_PHOTOS);
-    struct demo_options o = {.dir = dir, .products = (int)d->products, .photos = DEMO_PHOTOS, .seed = (uint64_t)d->seed, .progress = on_drawn, .ctx = &progress};
+    struct demo_options o = {.dir = dir,
+                             .products = (int)d->products,
+                             .photos = DEMO_PHOTOS,
+                             .seed = (uint64_t)d->seed,
+                             .progress = on_drawn,
+                             .ctx = &progress};
     rc = demo_draw(&o, &drawn, err);
     cli_progress_end(&progress);
-    if (!rc) fprintf(stderr, drawn ? "Drew %lld products and %d photos into %s.\n" : "%lld products and %d photos are in %s already.\n", (long long)d->products, DEMO_PHOTOS, dir);
+    if (!rc)
+        fprintf(stderr,
+                drawn ? "Drew %lld products and %d photos into %s.\n"
+                      : "%lld products and %d photos are in %s already.\n",
+                (long long)d->products, DEMO_PHOTOS, dir);
     return rc;
 }
 
@@ -94,8 +106,15 @@ static enum rc import(const struct demo *d, const char *dir, struct err *err)
     snprintf(inventory, sizeof inventory, "%s/inventory.tsv", dir);
     snprintf(shops, sizeof shops, "%s/shops.csv", dir);
     /* What is in the folder belongs to the demonstration: another seed or count replaces it. */
-    struct catalog_import_options o = {.feed = feed, .images = images, .inventory = inventory, .shops = shops, .prune = true,
-                                       .force = true, .progress = on_import, .stopped = on_stopped, .ctx = &view};
+    struct catalog_import_options o = {.feed = feed,
+                                       .images = images,
+                                       .inventory = inventory,
+                                       .shops = shops,
+                                       .prune = true,
+                                       .force = true,
+                                       .progress = on_import,
+                                       .stopped = on_stopped,
+                                       .ctx = &view};
     enum rc rc = cli_config(d->config, &d->sets, &config, err);
     if (!rc) rc = app_open(&app, config, cli_modules, d->data, APP_CATALOG | APP_BLOBS | APP_MODEL, err);
     if (rc) goto out;
@@ -103,8 +122,9 @@ static enum rc import(const struct demo *d, const char *dir, struct err *err)
     if (view.stage) cli_progress_end(&view.bar);
     app_close(&app);
     if (!rc)
-        fprintf(stderr, "Imported %lld products (%lld new, %lld unchanged) in %.1f s.\n", (long long)(result.added + result.changed + result.unchanged),
-                (long long)result.added, (long long)result.unchanged, result.seconds);
+        fprintf(stderr, "Imported %lld products (%lld new, %lld unchanged) in %.1f s.\n",
+                (long long)(result.added + result.changed + result.unchanged), (long long)result.added,
+                (long long)result.unchanged, result.seconds);
 out:
     config_destroy(config);
     return rc;
@@ -131,7 +151,8 @@ static void prepare(const struct demo *d, struct outcome *to)
 static enum rc prepare_apart(const struct demo *d, struct err *err)
 {
     int status = 0;
-    struct outcome *shared = mmap(NULL, sizeof *shared, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+    struct outcome *shared =
+        mmap(NULL, sizeof *shared, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
     if (shared == MAP_FAILED) return err_errno(err, "cannot share memory");
     shared->rc = RC_INTERNAL;
     fflush(NULL);
@@ -142,9 +163,12 @@ static enum rc prepare_apart(const struct demo *d, struct err *err)
         _exit(0);
     }
     enum rc rc = child < 0 ? err_errno(err, "cannot start a process") : RC_OK;
-    while (child > 0 && waitpid(child, &status, 0) < 0 && errno == EINTR) {}
-    if (!rc && WIFSIGNALED(status)) rc = err_set(err, RC_INTERNAL, "drawing or importing ended by signal %d", WTERMSIG(status));
-    else if (!rc && shared->rc) rc = err_set(err, shared->rc, "%s", shared->err.message);
+    while (child > 0 && waitpid(child, &status, 0) < 0 && errno == EINTR) {
+    }
+    if (!rc && WIFSIGNALED(status))
+        rc = err_set(err, RC_INTERNAL, "drawing or importing ended by signal %d", WTERMSIG(status));
+    else if (!rc && shared->rc)
+        rc = err_set(err, shared->rc, "%s", shared->err.message);
     munmap(shared, sizeof *shared);
     return rc;
 }
@@ -174,9 +198,12 @@ static enum rc serve(struct demo *d, struct err *err)
 static enum rc check(const struct demo *d, struct err *err)
 {
     struct config *config = NULL;
-    if (!d->only == !d->data) return err_set(err, RC_INVALID, "one of --data DIR and --draw-only DIR is needed");
-    if (d->products < 1 || d->products > DEMO_MAX_PRODUCTS) return err_set(err, RC_INVALID, "--products must be 1 to %d", DEMO_MAX_PRODUCTS);
-    if (strlen(d->only ? d->only : d->data) > PATH_BYTES - 64) return err_set(err, RC_INVALID, "the path of the folder is too long");
+    if (!d->only == !d->data)
+        return err_set(err, RC_INVALID, "one of --data DIR and --draw-only DIR is needed");
+    if (d->products < 1 || d->products > DEMO_MAX_PRODUCTS)
+        return err_set(err, RC_INVALID, "--products must be 1 to %d", DEMO_MAX_PRODUCTS);
+    if (strlen(d->only ? d->only : d->data) > PATH_BYTES - 64)
+        return err_set(err, RC_INVALID, "the path of the folder is too long");
     enum rc rc = read_settings((void *)(uintptr_t)d, &config, err); /* before minutes of work, not after */
     config_destroy(config);
     return rc;

@@ -24,15 +24,17 @@ static void leg_folds(struct part *t, const struct bottom_look *l)
     struct rng *r = &t->pen->rng;
     double crotch = l->top + l->rise, len = l->hem - crotch, knee = crotch + len * .45;
     for (int i = 0; i < 5; i++) /* whiskers from the crotch */
-        part_fold(t, 2, crotch - 20 + i * 12, l->hip_w * rng_range(r, .55, .92), crotch - 46 + i * 27, rng_range(r, -10, 8),
-                  rng_range(r, 9, 15), (i & 1 ? -.4 : .5) * rng_range(r, .6, 1));
+        part_fold(t, 2, crotch - 20 + i * 12, l->hip_w * rng_range(r, .55, .92), crotch - 46 + i * 27,
+                  rng_range(r, -10, 8), rng_range(r, 9, 15), (i & 1 ? -.4 : .5) * rng_range(r, .6, 1));
     if (len < 260) return;
     for (int i = 0; i < 8; i++) { /* behind the knee and above the hem */
         bool low = i >= 4;
-        double y = low ? l->hem - rng_range(r, 14, 80) : knee + rng_range(r, -50, 60), side = rng_chance(r, .5) ? 1 : 0;
+        double y = low ? l->hem - rng_range(r, 14, 80) : knee + rng_range(r, -50, 60),
+               side = rng_chance(r, .5) ? 1 : 0;
         double w = low ? l->hem_w : l->knee_w, x = (low ? l->spread : l->spread * .5) + 2 * w * side;
-        part_fold(t, x, y, x + (side > 0 ? -1 : 1) * w * rng_range(r, .8, 1.7), y + rng_range(r, -26, 26), rng_range(r, -8, 8),
-                  rng_range(r, 10, 17), rng_range(r, .2, .5) * (rng_chance(r, .6) ? 1 : -1));
+        part_fold(t, x, y, x + (side > 0 ? -1 : 1) * w * rng_range(r, .8, 1.7), y + rng_range(r, -26, 26),
+                  rng_range(r, -8, 8), rng_range(r, 10, 17),
+                  rng_range(r, .2, .5) * (rng_chance(r, .6) ? 1 : -1));
     }
     part_fold(t, l->hip_w * .8, crotch - 10, l->spread + l->hem_w * 1.8, l->hem - 50, 6, 24, -.22);
     part_fold(t, l->hip_w * .35, crotch + 30, l->spread + l->hem_w * .6, l->hem - 60, -4, 26, .2);
@@ -40,43 +42,56 @@ static void leg_folds(struct part *t, const struct bottom_look *l)
 
 static void leg_details(struct part *t, const struct bottom_look *l)
 {
-    double crotch = l->top + l->rise, len = l->hem - crotch, knee = crotch + len * .45, mid = l->spread + l->hem_w;
+    double crotch = l->top + l->rise, len = l->hem - crotch, knee = crotch + len * .45,
+           mid = l->spread + l->hem_w;
     if (l->crease) {
-        struct outline c = OUTLINE(C(l->hip_w * .55, l->top + 40), K(l->spread * .5 + l->knee_w, knee), C(mid, l->hem));
+        struct outline c =
+            OUTLINE(C(l->hip_w * .55, l->top + 40), K(l->spread * .5 + l->knee_w, knee), C(mid, l->hem));
         part_fold(t, l->hip_w * .55, l->top + 60, mid, l->hem - 4, 0, 16, .45);
         part_line(t, &c, rgb_hex(0xffffff), .9, .14);
     }
     if (l->pleats)
-        for (int i = 0; i < 2; i++) part_fold(t, l->waist_w * (.4 + .25 * i), l->top + 22, l->hip_w * (.45 + .22 * i), l->top + 100, 0, 11, .6);
+        for (int i = 0; i < 2; i++)
+            part_fold(t, l->waist_w * (.4 + .25 * i), l->top + 22, l->hip_w * (.45 + .22 * i), l->top + 100, 0,
+                      11, .6);
     if (l->wash > 0) { /* worn lighter on the thigh and the knee */
         part_fade(t, l->hip_w * .52, crotch + len * .12, l->hip_w * .42, len * .26, .34 * l->wash);
         part_fade(t, l->spread * .5 + l->knee_w, knee + 20, l->knee_w * .8, len * .17, .2 * l->wash);
         part_fade(t, l->spread + l->hem_w * 1.9, knee + 40, l->knee_w * .6, len * .5, -.16);
     }
     if (l->side_stripe && len < 260) {
-        struct outline s = OUTLINE(C(l->waist_w - 9, l->top), K(l->hip_w - 9, l->top + l->rise * .62), C(l->spread + 2 * l->hem_w - 9, l->hem));
+        struct outline s = OUTLINE(C(l->waist_w - 9, l->top), K(l->hip_w - 9, l->top + l->rise * .62),
+                                   C(l->spread + 2 * l->hem_w - 9, l->hem));
         part_line(t, &s, l->trim->second, 9, .95);
     } else if (l->side_stripe) {
-        struct outline s = OUTLINE(C(l->waist_w - 9, l->top), K(l->hip_w - 11, l->top + l->rise * .62), K(l->spread * .5 + 2 * l->knee_w - 6, knee), C(l->spread + 2 * l->hem_w - 10, l->hem));
+        struct outline s =
+            OUTLINE(C(l->waist_w - 9, l->top), K(l->hip_w - 11, l->top + l->rise * .62),
+                    K(l->spread * .5 + 2 * l->knee_w - 6, knee), C(l->spread + 2 * l->hem_w - 10, l->hem));
         part_line(t, &s, l->trim->second, 8, .95);
     }
     double up = len < 260 ? 20 : l->denim ? 12 : 22;
     if (l->cuff == CUFF_STITCH) {
-        struct outline h = OUTLINE(C(l->spread - 4, l->hem - up + 3), C(l->spread + 2 * l->hem_w + 4, l->hem - up - (len < 260 ? 6 : 0)));
+        struct outline h = OUTLINE(C(l->spread - 4, l->hem - up + 3),
+                                   C(l->spread + 2 * l->hem_w + 4, l->hem - up - (len < 260 ? 6 : 0)));
         part_seam(t, &h, .4);
         if (l->denim || len < 260) part_stitch(t, &h, l->thread, 1);
     }
     struct outline inseam = OUTLINE(C(2, crotch + 6), K(l->spread * .5 + 8, knee), C(l->spread + 5, l->hem));
     if (l->denim) part_stitch(t, &inseam, l->thread, .9);
     if (!l->elastic || l->denim) { /* the slanted pocket */
-        struct outline s = l->denim ? OUTLINE(C(l->waist_w * .5, l->top + l->band), K(l->waist_w * .62, l->top + l->band + 34), C(l->hip_w * .97, l->top + l->band + 52))
-                                    : OUTLINE(C(l->waist_w * .7, l->top + l->band), C(l->hip_w * .97, l->top + l->band + 84));
+        struct outline s =
+            l->denim ? OUTLINE(C(l->waist_w * .5, l->top + l->band), K(l->waist_w * .62, l->top + l->band + 34),
+                               C(l->hip_w * .97, l->top + l->band + 52))
+                     : OUTLINE(C(l->waist_w * .7, l->top + l->band), C(l->hip_w * .97, l->top + l->band + 84));
         part_seam(t, &s, 1);
         struct outline s2 = s;
-        for (size_t i = 0; i < s2.n; i++) s2.k[i].x -= 4, s2.k[i].y += 3;
+        for (size_t i = 0; i < s2.n; i++)
+            s2.k[i].x -= 4, s2.k[i].y += 3;
         part_stitch(t, &s2, l->thread, .9);
     } else {
-        struct outline s = OUTLINE(C(l->waist_w * .93, l->top + l->band + 8), K(l->hip_w * .88, l->top + l->band + 50), C(l->hip_w * .93, l->top + l->band + 84));
+        struct outline s =
+            OUTLINE(C(l->waist_w * .93, l->top + l->band + 8), K(l->hip_w * .88, l->top + l->band + 50),
+                    C(l->hip_w * .93, l->top + l->band + 84));
         part_seam(t, &s, .8);
     }
 }
@@ -96,32 +111,39 @@ static void draw_leg(struct pen *p, const struct bottom_look *l)
     if (l->cuff == CUFF_RIB || l->cuff == CUFF_GATHER)
         for (int i = 0; i < 7; i++) {
             double x = l->spread + 2 * l->hem_w * (.05 + .15 * i);
-            part_fold(&t, x, l->hem - 3, x + rng_range(&p->rng, -4, 4), l->hem - rng_range(&p->rng, 24, 60), 1, 8, i & 1 ? -.5 : .5);
+            part_fold(&t, x, l->hem - 3, x + rng_range(&p->rng, -4, 4), l->hem - rng_range(&p->rng, 24, 60), 1,
+                      8, i & 1 ? -.5 : .5);
         }
     struct outline centre = OUTLINE(C(0, l->top), C(0, l->top + l->rise + 2));
     part_seam(&t, &centre, .8);
     part_end(&t);
     if (l->cuff == CUFF_RIB) {
-        struct outline c = OUTLINE(C(l->spread + 3, l->hem - 2), C(l->spread + 2 * l->hem_w - 3, l->hem - 6), K(l->spread + 2 * l->hem_w - 6, l->hem + 14), C(l->spread + 2 * l->hem_w - 7, l->hem + 34),
-                                   C(l->spread + 7, l->hem + 36), K(l->spread + 5, l->hem + 16));
+        struct outline c =
+            OUTLINE(C(l->spread + 3, l->hem - 2), C(l->spread + 2 * l->hem_w - 3, l->hem - 6),
+                    K(l->spread + 2 * l->hem_w - 6, l->hem + 14), C(l->spread + 2 * l->hem_w - 7, l->hem + 34),
+                    C(l->spread + 7, l->hem + 36), K(l->spread + 5, l->hem + 16));
         part_begin(&t, p, l->trim, &c);
         t.puff = 5;
         t.cast = .2;
         part_end(&t);
     }
     if (l->turn_up) {
-        struct outline c = OUTLINE(C(l->spread - 3, l->hem - 24), C(l->spread + 2 * l->hem_w + 3, l->hem - 28), C(l->spread + 2 * l->hem_w + 4, l->hem + 2), C(l->spread - 4, l->hem + 5));
-        struct material m = material_plain(l->cloth->fabric, rgb_mix(l->cloth->base, rgb_hex(0xffffff), l->denim ? .4 : .04));
+        struct outline c = OUTLINE(C(l->spread - 3, l->hem - 24), C(l->spread + 2 * l->hem_w + 3, l->hem - 28),
+                                   C(l->spread + 2 * l->hem_w + 4, l->hem + 2), C(l->spread - 4, l->hem + 5));
+        struct material m =
+            material_plain(l->cloth->fabric, rgb_mix(l->cloth->base, rgb_hex(0xffffff), l->denim ? .4 : .04));
         part_begin(&t, p, l->denim ? &m : l->cloth, &c);
         t.puff = 4;
         t.edge = 4;
         part_end(&t);
     }
     if (l->cargo) {
-        double crotch = l->top + l->rise, y = crotch + (l->hem - crotch) * (l->hem - crotch < 200 ? .25 : .2), x = l->spread * .3 + l->hip_w * .72;
+        double crotch = l->top + l->rise, y = crotch + (l->hem - crotch) * (l->hem - crotch < 200 ? .25 : .2),
+               x = l->spread * .3 + l->hip_w * .72;
         for (int flap = 0; flap < 2; flap++) {
             double h = flap ? 26 : 84, top = flap ? y - 8 : y, w = flap ? 33 : 31;
-            struct outline c = OUTLINE(C(x - w, top), C(x + w, top - 3), C(x + w - 1, top + h), C(x - w + 3, top + h + 3));
+            struct outline c =
+                OUTLINE(C(x - w, top), C(x + w, top - 3), C(x + w - 1, top + h), C(x - w + 3, top + h + 3));
             part_begin(&t, p, l->cloth, &c);
             t.puff = 3;
             t.edge = 4;
@@ -144,7 +166,8 @@ static void draw_waistband(struct pen *p, const struct bottom_look *l)
     t.puff = 1;
     t.cast = 0;
     part_end(&t);
-    struct outline o = OUTLINE(C(-w, y - 1), K(0, y + 8), C(w, y - 1), C(w + 2, y + b), K(0, y + b + 8), C(-w - 2, y + b));
+    struct outline o =
+        OUTLINE(C(-w, y - 1), K(0, y + 8), C(w, y - 1), C(w + 2, y + b), K(0, y + b + 8), C(-w - 2, y + b));
     part_begin(&t, p, l->elastic ? l->trim : l->cloth, &o);
     t.puff = 5;
     t.edge = 4;
@@ -162,7 +185,8 @@ static void draw_waistband(struct pen *p, const struct bottom_look *l)
     if (l->elastic) {
         struct material m = material_plain(FAB_CANVAS, rgb_mix(l->thread, rgb_hex(0xffffff), .35));
         for (int side = -1; side <= 1; side += 2) {
-            struct outline cord = OUTLINE(C(side * 7, y + b * .5 + 8), K(side * 13, y + b + 28), C(side * 10 + 3, y + b + 62 + side * 8));
+            struct outline cord = OUTLINE(C(side * 7, y + b * .5 + 8), K(side * 13, y + b + 28),
+                                          C(side * 10 + 3, y + b + 62 + side * 8));
             pen_strip(p, &m, &cord, 4.5, 2);
         }
         return;
@@ -228,7 +252,10 @@ static void skirt_body_folds(struct part *t, const struct skirt_look *l)
         for (int i = 0; i <= n; i++) {
             double q = -1 + 2.0 * i / n;
             part_fold(t, l->waist_w * q, l->top + 6, l->hem_w * q, l->hem + 12, 0, 13, .95);
-            struct outline s = OUTLINE(C(l->waist_w * q + 3, l->top), K((l->waist_w * .4 + l->hip_w * .6) * q + 4, l->top + (l->hem - l->top) * .3), C(l->hem_w * q + 5, l->hem + 14));
+            struct outline s =
+                OUTLINE(C(l->waist_w * q + 3, l->top),
+                        K((l->waist_w * .4 + l->hip_w * .6) * q + 4, l->top + (l->hem - l->top) * .3),
+                        C(l->hem_w * q + 5, l->hem + 14));
             part_seam(t, &s, .7);
         }
         return;
@@ -236,19 +263,23 @@ static void skirt_body_folds(struct part *t, const struct skirt_look *l)
     int n = l->waves * 2;
     for (int i = 1; i < n; i++) {
         double q = 1 - 2.0 * i / n;
-        part_fold(t, l->waist_w * q * .92, l->top + (i % 3) * 26 + 8, l->hem_w * q, l->hem + 14, -14 * q, 16 + l->hem_w * .07, (i & 1 ? .65 : -.5) * rng_range(r, .75, 1.1));
+        part_fold(t, l->waist_w * q * .92, l->top + (i % 3) * 26 + 8, l->hem_w * q, l->hem + 14, -14 * q,
+                  16 + l->hem_w * .07, (i & 1 ? .65 : -.5) * rng_range(r, .75, 1.1));
     }
     for (int side = -1; side <= 1; side += 2)
         for (int i = 0; i < 4; i++)
-            part_fold(t, side * l->hip_w * .96, l->top + 60 + i * 24, side * l->hip_w * rng_range(r, .1, .5), l->top + 66 + i * 36 + rng_range(r, -20, 30),
-                      rng_range(r, -8, 8), 12, (l->waves > 0 ? .12 : .3) * (i & 1 ? -1 : 1));
+            part_fold(t, side * l->hip_w * .96, l->top + 60 + i * 24, side * l->hip_w * rng_range(r, .1, .5),
+                      l->top + 66 + i * 36 + rng_range(r, -20, 30), rng_range(r, -8, 8), 12,
+                      (l->waves > 0 ? .12 : .3) * (i & 1 ? -1 : 1));
     if (l->waves == 0) part_fold(t, -l->hip_w * .3, l->top + 130, -l->hem_w * .35, l->hem - 20, 10, 30, .25);
 }
 
 void skirt_draw(struct pen *p, const struct skirt_look *l)
 {
     struct part t;
-    struct outline in = OUTLINE(C(-l->waist_w + 4, l->top), K(0, l->top - 9), C(l->waist_w - 4, l->top), K(0, l->top + 11)), o = skirt_outline(l);
+    struct outline in = OUTLINE(C(-l->waist_w + 4, l->top), K(0, l->top - 9), C(l->waist_w - 4, l->top),
+                                K(0, l->top + 11)),
+                   o = skirt_outline(l);
     part_begin(&t, p, l->cloth, &in);
     t.shade = .6;
     t.cast = 0;
@@ -258,26 +289,32 @@ void skirt_draw(struct pen *p, const struct skirt_look *l)
     t.edge = 9;
     skirt_body_folds(&t, l);
     struct outline hem = {.n = 0};
-    for (size_t i = 3; i + 1 < o.n; i++) outline_add(&hem, (struct knot){o.k[i].x, o.k[i].y - 11, o.k[i].corner});
+    for (size_t i = 3; i + 1 < o.n; i++)
+        outline_add(&hem, (struct knot){o.k[i].x, o.k[i].y - 11, o.k[i].corner});
     part_seam(&t, &hem, .25);
     part_stitch(&t, &hem, l->thread, .8);
     for (int i = 1; i < 3 && l->tiers; i++) {
-        double q = i / 3.0, w = l->waist_w + (l->hem_w - l->waist_w) * q + 22, y = l->top + (l->hem - l->top) * q;
+        double q = i / 3.0, w = l->waist_w + (l->hem_w - l->waist_w) * q + 22,
+               y = l->top + (l->hem - l->top) * q;
         struct outline s = OUTLINE(C(-w, y), K(0, y + 14), C(w, y));
         part_seam(&t, &s, 1);
         for (int k = 0; k < 30; k++) {
             double x = w * (-.95 + 1.9 * k / 29);
-            part_fold(&t, x, y + 13 - 12 * x * x / w / w, x * 1.06, y + rng_range(&p->rng, 40, 80), 0, 7, k & 1 ? -.45 : .55);
+            part_fold(&t, x, y + 13 - 12 * x * x / w / w, x * 1.06, y + rng_range(&p->rng, 40, 80), 0, 7,
+                      k & 1 ? -.45 : .55);
         }
     }
     if (l->slit || l->wrap) {
-        struct outline s = OUTLINE(C(l->waist_w * .45, l->wrap ? l->top : l->hem - 150), K(l->hip_w * .38, l->hem - 140), C(l->hem_w * (l->wrap ? .2 : .4), l->hem + 20));
+        struct outline s =
+            OUTLINE(C(l->waist_w * .45, l->wrap ? l->top : l->hem - 150), K(l->hip_w * .38, l->hem - 140),
+                    C(l->hem_w * (l->wrap ? .2 : .4), l->hem + 20));
         part_seam(&t, &s, 1);
         part_seam(&t, &s, 1);
     }
     part_end(&t);
     double w = l->waist_w, b = l->band, y = l->top;
-    struct outline band = OUTLINE(C(-w, y - 1), K(0, y + 8), C(w, y - 1), C(w + 3, y + b), K(0, y + b + 8), C(-w - 3, y + b));
+    struct outline band =
+        OUTLINE(C(-w, y - 1), K(0, y + 8), C(w, y - 1), C(w + 3, y + b), K(0, y + b + 8), C(-w - 3, y + b));
     part_begin(&t, p, l->cloth, &band);
     t.puff = 5;
     t.edge = 4;
@@ -285,5 +322,6 @@ void skirt_draw(struct pen *p, const struct skirt_look *l)
     part_stitch(&t, &s, l->thread, .8);
     part_end(&t);
     if (l->buttons)
-        for (int i = 0; i < 7; i++) pen_button(p, 0, y + 16 + i * (l->hem - y - 40) / 6.5, 6, l->button);
+        for (int i = 0; i < 7; i++)
+            pen_button(p, 0, y + 16 + i * (l->hem - y - 40) / 6.5, 6, l->button);
 }

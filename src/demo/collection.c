@@ -1,6 +1,5 @@
 /* The tables of the collection, and how a product is made from them. */
-#include "demo/collection.h"
-#include "base/buf.h"
+#include "demo/cut.h"
 
 #include <math.h>
 
@@ -41,34 +40,51 @@ enum { COLOURS = sizeof colours / sizeof *colours };
 /* Colours of a palette by their index above. */
 static const signed char palettes[][24] = {
     {0, 1, 2, 3, 4, 6, 7, 9, 10, 11, 12, 14, 16, 17, 18, 19, 21, 23, 24, 13, 28, 29, 15, -1}, /* ALL */
-    {2, 5, 0, 4, 8, 2, 6, 11, 5, -1},                                       /* SUIT */
-    {3, 2, 3, 0, 3, 4, 1, 2, -1},                                           /* DENIM */
-    {0, 8, 9, 0, 11, 2, 6, 10, 25, 19, 7, -1},                              /* LEATHER */
-    {26, 27, 26, -1},                                                       /* METAL */
-    {0, 2, 4, 10, 3, 18, 14, 22, 13, 1, 23, 16, -1},                        /* SPORT */
-    {9, 0, 2, 5, 6, 20, 8, 11, 4, 12, 19, 21, -1},                          /* COAT */
-    {12, 7, 1, 6, 10, 18, 21, 24, 28, 11, 29, 0, 2, 14, 16, 23, 17, 22, -1}, /* SOFT */
-    {6, 7, 9, 8, 9, -1},                                                    /* STRAW */
-    {0, 10, 11, 18, 23, 26, 27, 13, 2, 21, -1},                             /* EVENING */
+    {2, 5, 0, 4, 8, 2, 6, 11, 5, -1},                                                         /* SUIT */
+    {3, 2, 3, 0, 3, 4, 1, 2, -1},                                                             /* DENIM */
+    {0, 8, 9, 0, 11, 2, 6, 10, 25, 19, 7, -1},                                                /* LEATHER */
+    {26, 27, 26, -1},                                                                         /* METAL */
+    {0, 2, 4, 10, 3, 18, 14, 22, 13, 1, 23, 16, -1},                                          /* SPORT */
+    {9, 0, 2, 5, 6, 20, 8, 11, 4, 12, 19, 21, -1},                                            /* COAT */
+    {12, 7, 1, 6, 10, 18, 21, 24, 28, 11, 29, 0, 2, 14, 16, 23, 17, 22, -1},                  /* SOFT */
+    {6, 7, 9, 8, 9, -1},                                                                      /* STRAW */
+    {0, 10, 11, 18, 23, 26, 27, 13, 2, 21, -1},                                               /* EVENING */
 };
-enum palette { PAL_ALL, PAL_SUIT, PAL_DENIM, PAL_LEATHER, PAL_METAL, PAL_SPORT, PAL_COAT, PAL_SOFT, PAL_STRAW, PAL_EVENING };
-
-static const struct { const char *fr, *en; double dear; } fabrics[FAB_COUNT] = {
-    [FAB_JERSEY] = {"coton", "cotton", 1}, [FAB_POPLIN] = {"popeline de coton", "cotton", 1.05},
-    [FAB_LINEN] = {"lin", "linen", 1.3}, [FAB_RIB] = {"maille côtelée", "knit", 1.1},
-    [FAB_KNIT] = {"laine mérinos", "wool", 1.4}, [FAB_CABLE] = {"laine", "wool", 1.5},
-    [FAB_FLEECE] = {"molleton de coton", "cotton", 1.05}, [FAB_DENIM] = {"denim", "denim", 1.1},
-    [FAB_TWILL] = {"coton", "cotton", 1}, [FAB_TWEED] = {"tweed", "tweed", 1.6}, [FAB_WOOL] = {"laine", "wool", 1.5},
-    [FAB_CORDUROY] = {"velours côtelé", "corduroy", 1.15}, [FAB_VELVET] = {"velours", "velvet", 1.35},
-    [FAB_SATIN] = {"satin", "satin", 1.3}, [FAB_CREPE] = {"viscose", "viscose", 1.1},
-    [FAB_LEATHER] = {"cuir", "leather", 2.1}, [FAB_SUEDE] = {"daim", "suede", 1.9},
-    [FAB_TECH] = {"polyester", "polyester", 1}, [FAB_QUILT] = {"nylon", "nylon", 1.2},
-    [FAB_LACE] = {"dentelle", "lace", 1.3}, [FAB_CANVAS] = {"toile", "canvas", .9}, [FAB_MESH] = {"polyester", "polyester", 1},
-    [FAB_STRAW] = {"paille", "straw", .9}, [FAB_RUBBER] = {"caoutchouc", "rubber", .8},
-    [FAB_PLASTIC] = {"acétate", "acetate", 1}, [FAB_METAL] = {"acier", "metal", 1.4},
+static const struct {
+    const char *fr, *en;
+    double dear;
+} fabrics[FAB_COUNT] = {
+    [FAB_JERSEY] = {"coton", "cotton", 1},
+    [FAB_POPLIN] = {"popeline de coton", "cotton", 1.05},
+    [FAB_LINEN] = {"lin", "linen", 1.3},
+    [FAB_RIB] = {"maille côtelée", "knit", 1.1},
+    [FAB_KNIT] = {"laine mérinos", "wool", 1.4},
+    [FAB_CABLE] = {"laine", "wool", 1.5},
+    [FAB_FLEECE] = {"molleton de coton", "cotton", 1.05},
+    [FAB_DENIM] = {"denim", "denim", 1.1},
+    [FAB_TWILL] = {"coton", "cotton", 1},
+    [FAB_TWEED] = {"tweed", "tweed", 1.6},
+    [FAB_WOOL] = {"laine", "wool", 1.5},
+    [FAB_CORDUROY] = {"velours côtelé", "corduroy", 1.15},
+    [FAB_VELVET] = {"velours", "velvet", 1.35},
+    [FAB_SATIN] = {"satin", "satin", 1.3},
+    [FAB_CREPE] = {"viscose", "viscose", 1.1},
+    [FAB_LEATHER] = {"cuir", "leather", 2.1},
+    [FAB_SUEDE] = {"daim", "suede", 1.9},
+    [FAB_TECH] = {"polyester", "polyester", 1},
+    [FAB_QUILT] = {"nylon", "nylon", 1.2},
+    [FAB_LACE] = {"dentelle", "lace", 1.3},
+    [FAB_CANVAS] = {"toile", "canvas", .9},
+    [FAB_MESH] = {"polyester", "polyester", 1},
+    [FAB_STRAW] = {"paille", "straw", .9},
+    [FAB_RUBBER] = {"caoutchouc", "rubber", .8},
+    [FAB_PLASTIC] = {"acétate", "acetate", 1},
+    [FAB_METAL] = {"acier", "metal", 1.4},
 };
 
-static const struct { const char *fr, *en, *title, *title_fem; } patterns[PAT_COUNT] = {
+static const struct {
+    const char *fr, *en, *title, *title_fem;
+} patterns[PAT_COUNT] = {
     [PAT_PLAIN] = {"uni", "plain", "", ""},
     [PAT_STRIPES] = {"rayures", "striped", " rayé", " rayée"},
     [PAT_PINSTRIPE] = {"rayures fines", "striped", " à fines rayures", " à fines rayures"},
@@ -85,151 +101,335 @@ static const struct { const char *fr, *en, *title, *title_fem; } patterns[PAT_CO
     [PAT_BLOCK] = {"color block", "colour block", " color block", " color block"},
 };
 
-static const char *const styles[5][2] = {{"Décontracté", "Casual"}, {"Formel", "Formal"}, {"Sport", "Sports"}, {"Ethnique", "Ethnic"}, {"Soirée", "Party"}};
-static const char *const seasons[4][2] = {{"Printemps", "Spring"}, {"Été", "Summer"}, {"Automne", "Fall"}, {"Hiver", "Winter"}};
+static const char *const styles[5][2] = {{"Décontracté", "Casual"},
+                                         {"Formel", "Formal"},
+                                         {"Sport", "Sports"},
+                                         {"Ethnique", "Ethnic"},
+                                         {"Soirée", "Party"}};
+static const char *const seasons[4][2] = {
+    {"Printemps", "Spring"}, {"Été", "Summer"}, {"Automne", "Fall"}, {"Hiver", "Winter"}};
 enum { CASUAL, FORMAL, SPORTS, ETHNIC, PARTY };
 enum { SPRING, SUMMER, AUTUMN, WINTER };
 
-enum cut_id {
-    TEE, TEE_V, TEE_PRINT, POLO, LONGSLEEVE, HENLEY, SHIRT, SHIRT_MAO, SHIRT_DENIM, SHIRT_SHORT, BLOUSE, CAMISOLE, TANK,
-    BOAT_TOP, CROP_TOP, TUNIC, SWEATER, SWEATER_V, TURTLENECK, CABLE_KNIT, CARDIGAN, SWEATSHIRT, HOODIE, HOODIE_ZIP, DENIM_JACKET,
-    BIKER, BOMBER, PARKA, TRENCH, COAT, PEACOAT, PUFFER, BLAZER, BLAZER_DOUBLE, TUXEDO, WAISTCOAT, DRESS_WRAP,
-    DRESS_SKATER, DRESS_SHEATH, DRESS_MAXI, DRESS_SLIP, DRESS_SHIRT, DRESS_KNIT, JUMPSUIT, CHINO, SUIT_TROUSERS, WIDE_TROUSERS,
-    CARGO, JEANS_SLIM, JEANS_STRAIGHT, JEANS_FLARE, JOGGER, LEGGING, SHORT_CHINO, SHORT_DENIM, SHORT_SPORT, SKIRT_PENCIL, SKIRT_SKATER,
-    SKIRT_PLEATED, SKIRT_MAXI, SKIRT_DENIM, SNEAKER, CANVAS_SHOE, BOOT, RUNNER, OXFORD, LOAFER, CHELSEA, PUMP, HEEL_SANDAL, BALLERINA,
-    SANDAL, MULE, TOTE, SATCHEL, BUCKET, SHOULDER, CLUTCH, ENVELOPE, BACKPACK, DUFFEL, BELT, TIE, BOW, SCARF, SHAWL, CAP, BEANIE,
-    FEDORA, STRAW, SUNGLASSES, WATCH, EARRINGS, HOOPS, NECKLACE, BRACELET, SOCKS, WALLET, GLOVES
-};
-enum sizes { SIZE_LETTER, SIZE_WOMAN, SIZE_MAN, SIZE_JEANS, SIZE_SHOE_W, SIZE_SHOE_M, SIZE_BELT, SIZE_ONE };
-
-struct cut {
-    enum cut_id id;
-    const char *category, *title;
-    bool fem;
-    const char *type;            /* behind "Femme > " */
-    const char *google;
-    const char *genders;         /* of "wmu", drawn by chance */
-    enum palette palette;
-    signed char fabrics[6], patterns[7]; /* -1 ends; repeated for weight */
-    signed char style, season;   /* season -1: any */
-    int price;                   /* EUR, for cotton */
-    enum sizes sizes;
-    int weight;
-    const char *says;            /* a sentence of the description */
-};
-
-#define F(...) {__VA_ARGS__, -1}
+#define F(...)          \
+    {                   \
+        __VA_ARGS__, -1 \
+    }
 static const struct cut cuts[] = {
-    {TEE, "t-shirt", "T-shirt col rond", false, "T-shirts et polos > T-shirts", "Clothing > Shirts & Tops", "wmm", PAL_ALL, F(FAB_JERSEY), F(PAT_PLAIN, PAT_PLAIN, PAT_PLAIN, PAT_STRIPES, PAT_BLOCK), CASUAL, SUMMER, 19, SIZE_LETTER, 26, "Coupe droite, encolure ronde en côtes et bande de propreté au dos."},
-    {TEE_V, "t-shirt", "T-shirt col V", false, "T-shirts et polos > T-shirts", "Clothing > Shirts & Tops", "wm", PAL_ALL, F(FAB_JERSEY, FAB_LINEN), F(PAT_PLAIN, PAT_PLAIN, PAT_STRIPES), CASUAL, SUMMER, 19, SIZE_LETTER, 13, "Une encolure en V qui dégage le cou et une maille souple."},
-    {TEE_PRINT, "t-shirt", "T-shirt à motif", false, "T-shirts et polos > T-shirts", "Clothing > Shirts & Tops", "wmu", PAL_ALL, F(FAB_JERSEY), F(PAT_PLAIN), CASUAL, SUMMER, 24, SIZE_LETTER, 18, "Un dessin original sérigraphié sur la poitrine, à l'encre à l'eau."},
-    {POLO, "t-shirt", "Polo", false, "T-shirts et polos > Polos", "Clothing > Shirts & Tops", "mmw", PAL_ALL, F(FAB_JERSEY), F(PAT_PLAIN, PAT_PLAIN, PAT_STRIPES, PAT_BLOCK), CASUAL, SPRING, 35, SIZE_LETTER, 18, "Maille piquée, patte à trois boutons et col souple."},
-    {LONGSLEEVE, "longsleeve", "T-shirt à manches longues", false, "T-shirts et polos > Manches longues", "Clothing > Shirts & Tops", "wm", PAL_ALL, F(FAB_JERSEY), F(PAT_PLAIN, PAT_STRIPES, PAT_STRIPES, PAT_BLOCK), CASUAL, AUTUMN, 25, SIZE_LETTER, 20, "Des manches longues et une maille douce à porter toute l'année."},
-    {HENLEY, "longsleeve", "T-shirt tunisien", false, "T-shirts et polos > Manches longues", "Clothing > Shirts & Tops", "m", PAL_ALL, F(FAB_JERSEY, FAB_RIB), F(PAT_PLAIN), CASUAL, AUTUMN, 29, SIZE_LETTER, 8, "Col tunisien boutonné et poignets en côtes."},
-    {SHIRT, "shirt", "Chemise", true, "Chemises > Chemises", "Clothing > Shirts & Tops", "mmw", PAL_ALL, F(FAB_POPLIN, FAB_POPLIN, FAB_LINEN), F(PAT_PLAIN, PAT_PLAIN, PAT_PINSTRIPE, PAT_CHECK, PAT_GINGHAM, PAT_DOTS), FORMAL, -1, 45, SIZE_LETTER, 26, "Col classique, poignets boutonnés et bas arrondi."},
-    {SHIRT_MAO, "shirt", "Chemise col mao", true, "Chemises > Chemises", "Clothing > Shirts & Tops", "m", PAL_SOFT, F(FAB_LINEN), F(PAT_PLAIN, PAT_VSTRIPES), CASUAL, SUMMER, 45, SIZE_LETTER, 8, "Un col officier et un tissu qui respire pour les beaux jours."},
-    {SHIRT_DENIM, "shirt", "Chemise en jean", true, "Chemises > Chemises", "Clothing > Shirts & Tops", "mw", PAL_DENIM, F(FAB_DENIM), F(PAT_PLAIN), CASUAL, AUTUMN, 49, SIZE_LETTER, 8, "Deux poches poitrine à rabat et boutons pression."},
-    {SHIRT_SHORT, "shirt", "Chemisette", true, "Chemises > Chemisettes", "Clothing > Shirts & Tops", "m", PAL_ALL, F(FAB_POPLIN, FAB_CREPE), F(PAT_FLOWERS, PAT_GEOMETRIC, PAT_VSTRIPES, PAT_PLAIN, PAT_ETHNIC), CASUAL, SUMMER, 39, SIZE_LETTER, 14, "Manches courtes et coupe ample, à porter ouverte ou fermée."},
-    {BLOUSE, "shirt", "Blouse", true, "Chemises > Blouses", "Clothing > Shirts & Tops", "w", PAL_SOFT, F(FAB_CREPE, FAB_SATIN, FAB_POPLIN), F(PAT_PLAIN, PAT_FLOWERS, PAT_DOTS, PAT_ETHNIC), CASUAL, SPRING, 45, SIZE_WOMAN, 16, "Manches bouffantes resserrées aux poignets et tombé fluide."},
-    {CAMISOLE, "top", "Caraco", false, "Hauts > Tops", "Clothing > Shirts & Tops", "w", PAL_SOFT, F(FAB_SATIN, FAB_CREPE, FAB_LACE), F(PAT_PLAIN, PAT_PLAIN, PAT_FLOWERS), PARTY, SUMMER, 32, SIZE_WOMAN, 12, "De fines bretelles et un tissu qui glisse sur la peau."},
-    {TANK, "top", "Débardeur", false, "Hauts > Débardeurs", "Clothing > Shirts & Tops", "ww", PAL_ALL, F(FAB_RIB, FAB_JERSEY), F(PAT_PLAIN, PAT_PLAIN, PAT_STRIPES), CASUAL, SUMMER, 17, SIZE_LETTER, 14, "Larges bretelles et encolure dégagée."},
-    {BOAT_TOP, "top", "Haut col bateau", false, "Hauts > Tops", "Clothing > Shirts & Tops", "w", PAL_SOFT, F(FAB_CREPE, FAB_JERSEY, FAB_LINEN), F(PAT_PLAIN, PAT_STRIPES, PAT_FLOWERS, PAT_GEOMETRIC), CASUAL, SPRING, 29, SIZE_WOMAN, 14, "Encolure bateau et manches trois-quarts."},
-    {CROP_TOP, "top", "Top court", false, "Hauts > Tops", "Clothing > Shirts & Tops", "w", PAL_ALL, F(FAB_RIB, FAB_VELVET, FAB_SATIN), F(PAT_PLAIN), PARTY, SUMMER, 26, SIZE_LETTER, 10, "Une coupe courte qui s'arrête à la taille."},
-    {TUNIC, "tunic", "Tunique", true, "Hauts > Tuniques", "Clothing > Shirts & Tops", "w", PAL_SOFT, F(FAB_LINEN, FAB_CREPE), F(PAT_ETHNIC, PAT_ETHNIC, PAT_FLOWERS, PAT_PLAIN), ETHNIC, SUMMER, 39, SIZE_WOMAN, 18, "Longue et ample, fendue sur les côtés, d'esprit voyage."},
-    {SWEATER, "sweater", "Pull col rond", false, "Pulls et gilets > Pulls", "Clothing > Shirts & Tops", "wm", PAL_ALL, F(FAB_KNIT, FAB_KNIT, FAB_RIB), F(PAT_PLAIN, PAT_PLAIN, PAT_STRIPES, PAT_CHEVRON, PAT_BLOCK), CASUAL, WINTER, 45, SIZE_LETTER, 22, "Une maille chaude et légère, finitions en bords-côtes."},
-    {SWEATER_V, "sweater", "Pull col V", false, "Pulls et gilets > Pulls", "Clothing > Shirts & Tops", "mw", PAL_ALL, F(FAB_KNIT), F(PAT_PLAIN), FORMAL, WINTER, 45, SIZE_LETTER, 12, "Un col V sobre, à porter sur une chemise."},
-    {TURTLENECK, "sweater", "Pull col roulé", false, "Pulls et gilets > Pulls", "Clothing > Shirts & Tops", "wm", PAL_ALL, F(FAB_RIB, FAB_KNIT), F(PAT_PLAIN), CASUAL, WINTER, 49, SIZE_LETTER, 14, "Col roulé généreux et maille près du corps."},
-    {CABLE_KNIT, "sweater", "Pull torsadé", false, "Pulls et gilets > Pulls", "Clothing > Shirts & Tops", "wm", PAL_COAT, F(FAB_CABLE), F(PAT_PLAIN), CASUAL, WINTER, 55, SIZE_LETTER, 12, "Des torsades irlandaises tricotées en gros fil."},
-    {CARDIGAN, "sweater", "Gilet en maille", false, "Pulls et gilets > Gilets", "Clothing > Shirts & Tops", "wm", PAL_ALL, F(FAB_KNIT, FAB_RIB, FAB_CABLE), F(PAT_PLAIN), CASUAL, AUTUMN, 49, SIZE_LETTER, 14, "Boutonné devant, il se superpose à tout."},
-    {SWEATSHIRT, "sweatshirt", "Sweat col rond", false, "Sweats > Sweats", "Clothing > Shirts & Tops", "wm", PAL_ALL, F(FAB_FLEECE), F(PAT_PLAIN, PAT_PLAIN, PAT_BLOCK), SPORTS, AUTUMN, 39, SIZE_LETTER, 18, "Molleton gratté à l'intérieur et bords-côtes qui tiennent."},
-    {HOODIE, "sweatshirt", "Sweat à capuche", false, "Sweats > Sweats à capuche", "Clothing > Shirts & Tops", "wmu", PAL_ALL, F(FAB_FLEECE), F(PAT_PLAIN, PAT_PLAIN, PAT_PLAIN, PAT_CAMOUFLAGE), CASUAL, AUTUMN, 45, SIZE_LETTER, 18, "Capuche doublée, cordons ronds et poche kangourou."},
-    {HOODIE_ZIP, "sweatshirt", "Sweat zippé à capuche", false, "Sweats > Sweats à capuche", "Clothing > Shirts & Tops", "mw", PAL_SPORT, F(FAB_FLEECE, FAB_TECH), F(PAT_PLAIN), SPORTS, AUTUMN, 49, SIZE_LETTER, 10, "Fermeture zippée sur toute la hauteur."},
-    {DENIM_JACKET, "jacket", "Veste en jean", true, "Manteaux et vestes > Vestes", "Clothing > Outerwear > Coats & Jackets", "wm", PAL_DENIM, F(FAB_DENIM), F(PAT_PLAIN), CASUAL, SPRING, 69, SIZE_LETTER, 14, "La veste de trucker : poches à rabat, surpiqûres et boutons en métal."},
-    {BIKER, "jacket", "Perfecto", false, "Manteaux et vestes > Blousons", "Clothing > Outerwear > Coats & Jackets", "wwm", PAL_LEATHER, F(FAB_LEATHER, FAB_LEATHER, FAB_SUEDE), F(PAT_PLAIN), PARTY, AUTUMN, 129, SIZE_LETTER, 12, "Zip en biais, revers pressionnés et peau souple."},
-    {BOMBER, "jacket", "Blouson bomber", false, "Manteaux et vestes > Blousons", "Clothing > Outerwear > Coats & Jackets", "mw", PAL_SPORT, F(FAB_TECH, FAB_SATIN, FAB_SUEDE), F(PAT_PLAIN, PAT_PLAIN, PAT_CAMOUFLAGE), CASUAL, SPRING, 79, SIZE_LETTER, 12, "Bords-côtes au col, aux poignets et à la taille."},
-    {PARKA, "jacket", "Parka", true, "Manteaux et vestes > Parkas", "Clothing > Outerwear > Coats & Jackets", "wm", PAL_COAT, F(FAB_TWILL, FAB_TECH), F(PAT_PLAIN), CASUAL, WINTER, 119, SIZE_LETTER, 10, "Capuche ample, grandes poches à rabat et tissu déperlant."},
-    {TRENCH, "jacket", "Trench", false, "Manteaux et vestes > Trenchs", "Clothing > Outerwear > Coats & Jackets", "wwm", PAL_COAT, F(FAB_TWILL), F(PAT_PLAIN), FORMAL, SPRING, 139, SIZE_LETTER, 10, "Double boutonnage, ceinture à nouer et gabardine serrée."},
-    {COAT, "jacket", "Manteau droit", false, "Manteaux et vestes > Manteaux", "Clothing > Outerwear > Coats & Jackets", "wm", PAL_COAT, F(FAB_WOOL, FAB_WOOL, FAB_TWEED), F(PAT_PLAIN, PAT_PLAIN, PAT_CHECK, PAT_CHEVRON), FORMAL, WINTER, 129, SIZE_LETTER, 14, "Une ligne droite, un col tailleur et une doublure soyeuse."},
-    {PEACOAT, "jacket", "Caban", false, "Manteaux et vestes > Manteaux", "Clothing > Outerwear > Coats & Jackets", "mw", PAL_COAT, F(FAB_WOOL), F(PAT_PLAIN), CASUAL, WINTER, 119, SIZE_LETTER, 8, "Croisé comme dans la marine, en drap épais."},
-    {PUFFER, "jacket", "Doudoune", true, "Manteaux et vestes > Doudounes", "Clothing > Outerwear > Coats & Jackets", "wm", PAL_SPORT, F(FAB_QUILT), F(PAT_PLAIN), SPORTS, WINTER, 99, SIZE_LETTER, 14, "Matelassée, légère et compressible, garnissage recyclé."},
-    {BLAZER, "blazer", "Blazer", false, "Vestes de costume > Blazers", "Clothing > Suits", "wm", PAL_SUIT, F(FAB_WOOL, FAB_LINEN, FAB_TWEED, FAB_CORDUROY), F(PAT_PLAIN, PAT_PLAIN, PAT_PINSTRIPE, PAT_CHECK), FORMAL, -1, 89, SIZE_MAN, 22, "Deux boutons, revers crantés et poches à rabat."},
-    {BLAZER_DOUBLE, "blazer", "Blazer croisé", false, "Vestes de costume > Blazers", "Clothing > Suits", "wm", PAL_SUIT, F(FAB_WOOL, FAB_CREPE), F(PAT_PLAIN, PAT_PINSTRIPE), FORMAL, -1, 99, SIZE_MAN, 10, "Croisé, revers en pointe et épaules structurées."},
-    {TUXEDO, "blazer", "Veste de smoking", true, "Vestes de costume > Smokings", "Clothing > Suits", "wm", PAL_EVENING, F(FAB_VELVET, FAB_WOOL), F(PAT_PLAIN), PARTY, WINTER, 119, SIZE_MAN, 10, "Col châle en satin pour les grands soirs."},
-    {WAISTCOAT, "waistcoat", "Gilet de costume", false, "Vestes de costume > Gilets", "Clothing > Suits", "mmw", PAL_SUIT, F(FAB_WOOL, FAB_TWEED), F(PAT_PLAIN, PAT_PINSTRIPE, PAT_CHECK), FORMAL, -1, 49, SIZE_MAN, 14, "Sans manches, cinq boutons et pointes devant."},
-    {DRESS_WRAP, "dress", "Robe portefeuille", true, "Robes > Robes mi-longues", "Clothing > Dresses", "w", PAL_SOFT, F(FAB_CREPE, FAB_SATIN), F(PAT_FLOWERS, PAT_DOTS, PAT_PLAIN, PAT_GEOMETRIC), CASUAL, SUMMER, 59, SIZE_WOMAN, 16, "Croisée sur le buste et nouée à la taille."},
-    {DRESS_SKATER, "dress", "Robe patineuse", true, "Robes > Robes courtes", "Clothing > Dresses", "w", PAL_ALL, F(FAB_CREPE, FAB_VELVET, FAB_SATIN, FAB_LACE), F(PAT_PLAIN, PAT_PLAIN, PAT_DOTS, PAT_FLOWERS, PAT_TARTAN), PARTY, -1, 55, SIZE_WOMAN, 16, "Cintrée à la taille, jupe qui tourne."},
-    {DRESS_SHEATH, "dress", "Robe fourreau", true, "Robes > Robes mi-longues", "Clothing > Dresses", "w", PAL_EVENING, F(FAB_CREPE, FAB_WOOL), F(PAT_PLAIN, PAT_PLAIN, PAT_CHECK), FORMAL, -1, 65, SIZE_WOMAN, 12, "Près du corps, elle s'arrête au genou."},
-    {DRESS_MAXI, "dress", "Robe longue", true, "Robes > Robes longues", "Clothing > Dresses", "w", PAL_SOFT, F(FAB_CREPE, FAB_LINEN), F(PAT_ETHNIC, PAT_FLOWERS, PAT_GEOMETRIC, PAT_PLAIN), ETHNIC, SUMMER, 65, SIZE_WOMAN, 16, "Longue jusqu'aux chevilles, taille froncée, esprit bohème."},
-    {DRESS_SLIP, "dress", "Robe nuisette", true, "Robes > Robes de soirée", "Clothing > Dresses", "w", PAL_EVENING, F(FAB_SATIN, FAB_SATIN, FAB_VELVET), F(PAT_PLAIN), PARTY, SUMMER, 69, SIZE_WOMAN, 12, "Fines bretelles, coupe en biais et reflets de soie."},
-    {DRESS_SHIRT, "dress", "Robe chemise", true, "Robes > Robes mi-longues", "Clothing > Dresses", "w", PAL_ALL, F(FAB_POPLIN, FAB_DENIM, FAB_LINEN), F(PAT_PLAIN, PAT_VSTRIPES, PAT_GINGHAM), CASUAL, SPRING, 59, SIZE_WOMAN, 12, "Col chemise, boutonnage devant et ceinture à nouer."},
-    {DRESS_KNIT, "dress", "Robe pull", true, "Robes > Robes courtes", "Clothing > Dresses", "w", PAL_COAT, F(FAB_RIB, FAB_KNIT, FAB_CABLE), F(PAT_PLAIN, PAT_PLAIN, PAT_STRIPES), CASUAL, WINTER, 55, SIZE_LETTER, 10, "Une maille longue et douce, à porter avec des bottines."},
-    {JUMPSUIT, "jumpsuit", "Combinaison", true, "Combinaisons > Combinaisons pantalon", "Clothing > One-Pieces > Jumpsuits & Rompers", "w", PAL_SOFT, F(FAB_CREPE, FAB_LINEN, FAB_DENIM), F(PAT_PLAIN, PAT_PLAIN, PAT_FLOWERS, PAT_VSTRIPES), CASUAL, SUMMER, 65, SIZE_WOMAN, 18, "Un vêtement, une allure : taille nouée et jambes amples."},
-    {CHINO, "trousers", "Pantalon chino", false, "Pantalons > Chinos", "Clothing > Pants", "mmw", PAL_COAT, F(FAB_TWILL), F(PAT_PLAIN), CASUAL, SPRING, 45, SIZE_MAN, 16, "Poches italiennes et coton légèrement extensible."},
-    {SUIT_TROUSERS, "trousers", "Pantalon à pinces", false, "Pantalons > Pantalons de costume", "Clothing > Pants", "mw", PAL_SUIT, F(FAB_WOOL, FAB_CREPE), F(PAT_PLAIN, PAT_PLAIN, PAT_PINSTRIPE, PAT_CHECK), FORMAL, -1, 55, SIZE_MAN, 16, "Pli marqué au fer et tombé net."},
-    {WIDE_TROUSERS, "trousers", "Pantalon large", false, "Pantalons > Pantalons larges", "Clothing > Pants", "w", PAL_SOFT, F(FAB_LINEN, FAB_CREPE, FAB_CORDUROY), F(PAT_PLAIN, PAT_PLAIN, PAT_VSTRIPES, PAT_ETHNIC), CASUAL, SUMMER, 49, SIZE_WOMAN, 14, "Taille haute et jambes amples qui accompagnent le pas."},
-    {CARGO, "trousers", "Pantalon cargo", false, "Pantalons > Pantalons cargo", "Clothing > Pants", "mw", PAL_COAT, F(FAB_TWILL, FAB_CANVAS), F(PAT_PLAIN, PAT_PLAIN, PAT_CAMOUFLAGE), CASUAL, AUTUMN, 49, SIZE_MAN, 10, "De grandes poches à soufflet sur les cuisses."},
-    {JEANS_SLIM, "jeans", "Jean slim", false, "Jeans > Slim", "Clothing > Pants", "wm", PAL_DENIM, F(FAB_DENIM), F(PAT_PLAIN), CASUAL, -1, 49, SIZE_JEANS, 18, "Coupe ajustée et denim extensible qui garde sa forme."},
-    {JEANS_STRAIGHT, "jeans", "Jean droit", false, "Jeans > Droits", "Clothing > Pants", "mw", PAL_DENIM, F(FAB_DENIM), F(PAT_PLAIN), CASUAL, -1, 55, SIZE_JEANS, 16, "La coupe droite d'origine, cinq poches et rivets."},
-    {JEANS_FLARE, "jeans", "Jean évasé", false, "Jeans > Évasés", "Clothing > Pants", "w", PAL_DENIM, F(FAB_DENIM), F(PAT_PLAIN), CASUAL, -1, 55, SIZE_JEANS, 10, "Taille haute, ajusté aux cuisses et évasé du genou."},
-    {JOGGER, "joggers", "Pantalon de jogging", false, "Pantalons > Joggings", "Clothing > Activewear", "mw", PAL_SPORT, F(FAB_FLEECE, FAB_FLEECE, FAB_TECH), F(PAT_PLAIN), SPORTS, -1, 35, SIZE_LETTER, 24, "Taille élastique, cordon et chevilles resserrées."},
-    {LEGGING, "leggings", "Legging", false, "Pantalons > Leggings", "Clothing > Activewear", "w", PAL_SPORT, F(FAB_TECH, FAB_JERSEY), F(PAT_PLAIN, PAT_PLAIN, PAT_GEOMETRIC, PAT_CAMOUFLAGE), SPORTS, -1, 29, SIZE_LETTER, 20, "Taille haute gainante et maille seconde peau."},
-    {SHORT_CHINO, "shorts", "Bermuda chino", false, "Shorts > Bermudas", "Clothing > Shorts", "m", PAL_ALL, F(FAB_TWILL, FAB_LINEN), F(PAT_PLAIN, PAT_PLAIN, PAT_CHECK), CASUAL, SUMMER, 35, SIZE_MAN, 12, "Au-dessus du genou, pour la ville comme pour la plage."},
-    {SHORT_DENIM, "shorts", "Short en jean", false, "Shorts > Shorts", "Clothing > Shorts", "w", PAL_DENIM, F(FAB_DENIM), F(PAT_PLAIN), CASUAL, SUMMER, 32, SIZE_WOMAN, 8, "Bas retourné et taille haute."},
-    {SHORT_SPORT, "shorts", "Short de sport", false, "Shorts > Shorts de sport", "Clothing > Activewear", "mw", PAL_SPORT, F(FAB_TECH, FAB_MESH), F(PAT_PLAIN), SPORTS, SUMMER, 25, SIZE_LETTER, 10, "Séchage rapide et bandes contrastées sur les côtés."},
-    {SKIRT_PENCIL, "skirt", "Jupe droite", true, "Jupes > Jupes droites", "Clothing > Skirts", "w", PAL_SUIT, F(FAB_WOOL, FAB_CREPE, FAB_LEATHER, FAB_TWEED), F(PAT_PLAIN, PAT_PLAIN, PAT_CHECK), FORMAL, -1, 45, SIZE_WOMAN, 10, "Ajustée, fendue derrière, elle s'arrête au genou."},
-    {SKIRT_SKATER, "skirt", "Jupe patineuse", true, "Jupes > Jupes courtes", "Clothing > Skirts", "w", PAL_ALL, F(FAB_CREPE, FAB_VELVET, FAB_SUEDE), F(PAT_PLAIN, PAT_DOTS, PAT_TARTAN, PAT_FLOWERS), CASUAL, -1, 35, SIZE_WOMAN, 10, "Courte et évasée, facile à vivre."},
-    {SKIRT_PLEATED, "skirt", "Jupe plissée", true, "Jupes > Jupes plissées", "Clothing > Skirts", "w", PAL_ALL, F(FAB_SATIN, FAB_CREPE, FAB_WOOL), F(PAT_PLAIN, PAT_PLAIN, PAT_TARTAN), FORMAL, AUTUMN, 49, SIZE_WOMAN, 12, "Des plis réguliers qui s'ouvrent à chaque pas."},
-    {SKIRT_MAXI, "skirt", "Jupe longue à volants", true, "Jupes > Jupes longues", "Clothing > Skirts", "w", PAL_SOFT, F(FAB_CREPE, FAB_LINEN), F(PAT_ETHNIC, PAT_FLOWERS, PAT_PLAIN, PAT_GEOMETRIC), ETHNIC, SUMMER, 49, SIZE_WOMAN, 10, "Trois volants froncés, esprit bohème."},
-    {SKIRT_DENIM, "skirt", "Jupe en jean", true, "Jupes > Jupes courtes", "Clothing > Skirts", "w", PAL_DENIM, F(FAB_DENIM, FAB_CORDUROY), F(PAT_PLAIN), CASUAL, SPRING, 39, SIZE_WOMAN, 8, "Boutonnée devant, ligne trapèze."},
-    {SNEAKER, "casual-shoes", "Baskets en cuir", true, "Chaussures > Baskets", "Shoes", "wmu", PAL_LEATHER, F(FAB_LEATHER, FAB_LEATHER, FAB_SUEDE), F(PAT_PLAIN), CASUAL, -1, 49, SIZE_SHOE_M, 20, "Semelle cousue et doublure en cuir."},
-    {CANVAS_SHOE, "casual-shoes", "Tennis en toile", true, "Chaussures > Tennis", "Shoes", "wm", PAL_ALL, F(FAB_CANVAS), F(PAT_PLAIN, PAT_PLAIN, PAT_GINGHAM, PAT_FLOWERS), CASUAL, SUMMER, 39, SIZE_SHOE_M, 14, "Toile de coton et bout en caoutchouc."},
-    {BOOT, "casual-shoes", "Bottines à lacets", true, "Chaussures > Bottines", "Shoes", "wm", PAL_LEATHER, F(FAB_LEATHER, FAB_SUEDE), F(PAT_PLAIN), CASUAL, WINTER, 65, SIZE_SHOE_M, 10, "Tige haute, semelle crantée, prêtes pour l'hiver."},
-    {RUNNER, "sports-shoes", "Chaussures de running", true, "Chaussures > Chaussures de sport", "Shoes", "wm", PAL_SPORT, F(FAB_MESH), F(PAT_PLAIN), SPORTS, -1, 79, SIZE_SHOE_M, 26, "Mesh aéré, amorti épais et talon stabilisé."},
-    {OXFORD, "formal-shoes", "Richelieus", false, "Chaussures > Chaussures de ville", "Shoes", "mmw", PAL_LEATHER, F(FAB_LEATHER), F(PAT_PLAIN), FORMAL, -1, 69, SIZE_SHOE_M, 12, "Bout droit, laçage fermé et cuir poli à la main."},
-    {LOAFER, "formal-shoes", "Mocassins", false, "Chaussures > Mocassins", "Shoes", "mw", PAL_LEATHER, F(FAB_LEATHER, FAB_SUEDE), F(PAT_PLAIN), FORMAL, SPRING, 59, SIZE_SHOE_M, 10, "Plateau cousu et mors métallique."},
-    {CHELSEA, "formal-shoes", "Bottines chelsea", true, "Chaussures > Bottines", "Shoes", "mw", PAL_LEATHER, F(FAB_LEATHER, FAB_SUEDE), F(PAT_PLAIN), FORMAL, AUTUMN, 69, SIZE_SHOE_M, 8, "Élastiques sur les côtés et ligne épurée."},
-    {PUMP, "heels", "Escarpins", false, "Chaussures > Escarpins", "Shoes", "w", PAL_EVENING, F(FAB_LEATHER, FAB_SUEDE, FAB_SATIN), F(PAT_PLAIN), PARTY, -1, 49, SIZE_SHOE_W, 14, "Bout pointu et talon fin qui allonge la jambe."},
-    {HEEL_SANDAL, "heels", "Sandales à talons", true, "Chaussures > Sandales à talons", "Shoes", "w", PAL_EVENING, F(FAB_LEATHER, FAB_SATIN), F(PAT_PLAIN), PARTY, SUMMER, 45, SIZE_SHOE_W, 10, "Brides croisées et cheville tenue."},
-    {BALLERINA, "flats", "Ballerines", true, "Chaussures > Ballerines", "Shoes", "w", PAL_ALL, F(FAB_LEATHER, FAB_SUEDE, FAB_SATIN), F(PAT_PLAIN), CASUAL, SPRING, 39, SIZE_SHOE_W, 22, "Un nœud sur le bout et une semelle souple."},
-    {SANDAL, "sandals", "Sandales", true, "Chaussures > Sandales", "Shoes", "ww", PAL_LEATHER, F(FAB_LEATHER, FAB_SUEDE), F(PAT_PLAIN), ETHNIC, SUMMER, 39, SIZE_SHOE_W, 14, "Deux brides réglables et bride de cheville."},
-    {MULE, "sandals", "Mules à boucles", true, "Chaussures > Mules", "Shoes", "wm", PAL_LEATHER, F(FAB_LEATHER, FAB_SUEDE), F(PAT_PLAIN), CASUAL, SUMMER, 39, SIZE_SHOE_M, 8, "Semelle en liège qui épouse le pied."},
-    {TOTE, "handbag", "Cabas", false, "Sacs > Cabas", "Luggage & Bags > Handbags", "w", PAL_LEATHER, F(FAB_LEATHER, FAB_CANVAS, FAB_STRAW), F(PAT_PLAIN, PAT_PLAIN, PAT_STRIPES, PAT_ETHNIC), CASUAL, -1, 49, SIZE_ONE, 12, "Assez grand pour un ordinateur et tout le reste."},
-    {SATCHEL, "handbag", "Sac à main", false, "Sacs > Sacs à main", "Luggage & Bags > Handbags", "w", PAL_ALL, F(FAB_LEATHER, FAB_SUEDE), F(PAT_PLAIN), FORMAL, -1, 55, SIZE_ONE, 14, "Porté main, rabat à fermoir tournant."},
-    {BUCKET, "handbag", "Sac seau", false, "Sacs > Sacs à main", "Luggage & Bags > Handbags", "w", PAL_LEATHER, F(FAB_LEATHER, FAB_SUEDE), F(PAT_PLAIN), ETHNIC, -1, 52, SIZE_ONE, 8, "Coulissé par un lien de cuir."},
-    {SHOULDER, "handbag", "Sac bandoulière", false, "Sacs > Sacs bandoulière", "Luggage & Bags > Handbags", "w", PAL_EVENING, F(FAB_LEATHER, FAB_VELVET), F(PAT_PLAIN), PARTY, -1, 49, SIZE_ONE, 10, "Petit format à porter croisé."},
-    {CLUTCH, "clutch", "Pochette zippée", true, "Sacs > Pochettes", "Luggage & Bags > Handbags", "w", PAL_EVENING, F(FAB_LEATHER, FAB_VELVET, FAB_SATIN), F(PAT_PLAIN), PARTY, -1, 29, SIZE_ONE, 10, "Une dragonne et juste la place de l'essentiel."},
-    {ENVELOPE, "clutch", "Pochette enveloppe", true, "Sacs > Pochettes", "Luggage & Bags > Handbags", "w", PAL_EVENING, F(FAB_LEATHER, FAB_SUEDE, FAB_SATIN), F(PAT_PLAIN), PARTY, -1, 29, SIZE_ONE, 10, "Rabat en pointe et bouton pression."},
-    {BACKPACK, "backpack", "Sac à dos", false, "Sacs > Sacs à dos", "Luggage & Bags > Backpacks", "uum", PAL_SPORT, F(FAB_CANVAS, FAB_TECH, FAB_LEATHER), F(PAT_PLAIN, PAT_PLAIN, PAT_CAMOUFLAGE, PAT_GEOMETRIC), CASUAL, -1, 45, SIZE_ONE, 20, "Poche rembourrée, bretelles réglables, deux compartiments."},
-    {DUFFEL, "bag", "Sac de voyage", false, "Sacs > Sacs de voyage", "Luggage & Bags > Duffel Bags", "u", PAL_LEATHER, F(FAB_CANVAS, FAB_LEATHER, FAB_TECH), F(PAT_PLAIN), CASUAL, -1, 65, SIZE_ONE, 12, "Un week-end entier dans un sac souple."},
-    {BELT, "belt", "Ceinture", true, "Accessoires > Ceintures", "Clothing Accessories > Belts", "mw", PAL_LEATHER, F(FAB_LEATHER, FAB_LEATHER, FAB_SUEDE), F(PAT_PLAIN), FORMAL, -1, 17, SIZE_BELT, 20, "Cuir pleine fleur et boucle brossée."},
-    {TIE, "tie", "Cravate", true, "Accessoires > Cravates", "Clothing Accessories > Neckties", "m", PAL_ALL, F(FAB_SATIN, FAB_KNIT, FAB_TWILL), F(PAT_PLAIN, PAT_STRIPES, PAT_DOTS, PAT_CHECK, PAT_GEOMETRIC), FORMAL, -1, 23, SIZE_ONE, 22, "Largeur classique, roulottée à la main."},
-    {BOW, "tie", "Nœud papillon", false, "Accessoires > Nœuds papillon", "Clothing Accessories > Neckties", "m", PAL_EVENING, F(FAB_SATIN, FAB_VELVET), F(PAT_PLAIN, PAT_DOTS), PARTY, -1, 19, SIZE_ONE, 10, "Prénoué, tour de cou réglable."},
-    {SCARF, "scarf", "Écharpe", true, "Accessoires > Écharpes", "Clothing Accessories > Scarves & Shawls", "wmu", PAL_COAT, F(FAB_WOOL, FAB_KNIT, FAB_RIB), F(PAT_PLAIN, PAT_TARTAN, PAT_STRIPES, PAT_CHECK), CASUAL, WINTER, 20, SIZE_ONE, 16, "Longue, chaude et frangée."},
-    {SHAWL, "scarf", "Foulard", false, "Accessoires > Foulards", "Clothing Accessories > Scarves & Shawls", "w", PAL_SOFT, F(FAB_SATIN), F(PAT_FLOWERS, PAT_GEOMETRIC, PAT_ETHNIC, PAT_DOTS), ETHNIC, SPRING, 22, SIZE_ONE, 12, "Un carré imprimé aux bords roulottés."},
-    {CAP, "hat", "Casquette", true, "Accessoires > Chapeaux et casquettes", "Clothing Accessories > Hats", "um", PAL_SPORT, F(FAB_TWILL, FAB_CANVAS), F(PAT_PLAIN, PAT_PLAIN, PAT_CAMOUFLAGE), SPORTS, SUMMER, 17, SIZE_ONE, 12, "Visière préformée et réglage au dos."},
-    {BEANIE, "hat", "Bonnet", false, "Accessoires > Bonnets", "Clothing Accessories > Hats", "uw", PAL_COAT, F(FAB_RIB, FAB_CABLE), F(PAT_PLAIN), CASUAL, WINTER, 14, SIZE_ONE, 10, "Revers épais et maille extensible."},
-    {FEDORA, "hat", "Chapeau fédora", false, "Accessoires > Chapeaux et casquettes", "Clothing Accessories > Hats", "wm", PAL_COAT, F(FAB_WOOL), F(PAT_PLAIN), FORMAL, AUTUMN, 29, SIZE_ONE, 8, "Feutre de laine et ruban gros-grain."},
-    {STRAW, "hat", "Chapeau de paille", false, "Accessoires > Chapeaux et casquettes", "Clothing Accessories > Hats", "w", PAL_STRAW, F(FAB_STRAW), F(PAT_PLAIN), ETHNIC, SUMMER, 27, SIZE_ONE, 8, "Large bord et ruban contrasté."},
-    {SUNGLASSES, "sunglasses", "Lunettes de soleil", true, "Accessoires > Lunettes de soleil", "Clothing Accessories > Sunglasses", "wmu", PAL_LEATHER, F(FAB_PLASTIC), F(PAT_PLAIN), CASUAL, SUMMER, 49, SIZE_ONE, 22, "Verres de catégorie 3, protection UV totale."},
-    {WATCH, "watch", "Montre", true, "Bijoux et montres > Montres", "Jewelry > Watches", "wm", PAL_LEATHER, F(FAB_LEATHER, FAB_METAL), F(PAT_PLAIN), FORMAL, -1, 69, SIZE_ONE, 24, "Mouvement à quartz, étanche à cinq atmosphères."},
-    {EARRINGS, "earrings", "Boucles d'oreilles pendantes", true, "Bijoux et montres > Boucles d'oreilles", "Jewelry > Earrings", "w", PAL_METAL, F(FAB_METAL), F(PAT_PLAIN), PARTY, -1, 13, SIZE_ONE, 14, "Légères, montées à la main dans notre atelier."},
-    {HOOPS, "earrings", "Créoles", true, "Bijoux et montres > Boucles d'oreilles", "Jewelry > Earrings", "w", PAL_METAL, F(FAB_METAL), F(PAT_PLAIN), CASUAL, -1, 12, SIZE_ONE, 8, "Un classique qui va avec tout."},
-    {NECKLACE, "necklace", "Collier", false, "Bijoux et montres > Colliers", "Jewelry > Necklaces", "w", PAL_METAL, F(FAB_METAL), F(PAT_PLAIN), PARTY, -1, 16, SIZE_ONE, 18, "Chaîne réglable et pierres serties."},
-    {BRACELET, "bracelet", "Bracelet", false, "Bijoux et montres > Bracelets", "Jewelry > Bracelets", "w", PAL_METAL, F(FAB_METAL), F(PAT_PLAIN), PARTY, -1, 14, SIZE_ONE, 14, "À porter seul ou accumulé."},
-    {SOCKS, "socks", "Chaussettes", true, "Accessoires > Chaussettes", "Clothing > Underwear & Socks > Socks", "um", PAL_ALL, F(FAB_RIB, FAB_JERSEY), F(PAT_STRIPES, PAT_DOTS, PAT_PLAIN, PAT_CHEVRON), CASUAL, -1, 8, SIZE_ONE, 16, "Talon et pointe renforcés."},
-    {WALLET, "wallet", "Portefeuille", false, "Accessoires > Portefeuilles", "Clothing Accessories > Wallets", "mw", PAL_LEATHER, F(FAB_LEATHER), F(PAT_PLAIN), FORMAL, -1, 25, SIZE_ONE, 14, "Huit cartes, deux poches et un monnayeur."},
-    {GLOVES, "gloves", "Gants", false, "Accessoires > Gants", "Clothing Accessories > Gloves & Mittens", "wm", PAL_COAT, F(FAB_LEATHER, FAB_KNIT, FAB_SUEDE), F(PAT_PLAIN), CASUAL, WINTER, 23, SIZE_ONE, 12, "Doublés et souples, avec poignet ajusté."},
+    {TEE, "t-shirt", "T-shirt col rond", false, "T-shirts et polos > T-shirts", "Clothing > Shirts & Tops",
+     "wmm", PAL_ALL, F(FAB_JERSEY), F(PAT_PLAIN, PAT_PLAIN, PAT_PLAIN, PAT_STRIPES, PAT_BLOCK), CASUAL, SUMMER,
+     19, SIZE_LETTER, 26, "Coupe droite, encolure ronde en côtes et bande de propreté au dos."},
+    {TEE_V, "t-shirt", "T-shirt col V", false, "T-shirts et polos > T-shirts", "Clothing > Shirts & Tops", "wm",
+     PAL_ALL, F(FAB_JERSEY, FAB_LINEN), F(PAT_PLAIN, PAT_PLAIN, PAT_STRIPES), CASUAL, SUMMER, 19, SIZE_LETTER,
+     13, "Une encolure en V qui dégage le cou et une maille souple."},
+    {TEE_PRINT, "t-shirt", "T-shirt à motif", false, "T-shirts et polos > T-shirts", "Clothing > Shirts & Tops",
+     "wmu", PAL_ALL, F(FAB_JERSEY), F(PAT_PLAIN), CASUAL, SUMMER, 24, SIZE_LETTER, 18,
+     "Un dessin original sérigraphié sur la poitrine, à l'encre à l'eau."},
+    {POLO, "t-shirt", "Polo", false, "T-shirts et polos > Polos", "Clothing > Shirts & Tops", "mmw", PAL_ALL,
+     F(FAB_JERSEY), F(PAT_PLAIN, PAT_PLAIN, PAT_STRIPES, PAT_BLOCK), CASUAL, SPRING, 35, SIZE_LETTER, 18,
+     "Maille piquée, patte à trois boutons et col souple."},
+    {LONGSLEEVE, "longsleeve", "T-shirt à manches longues", false, "T-shirts et polos > Manches longues",
+     "Clothing > Shirts & Tops", "wm", PAL_ALL, F(FAB_JERSEY),
+     F(PAT_PLAIN, PAT_STRIPES, PAT_STRIPES, PAT_BLOCK), CASUAL, AUTUMN, 25, SIZE_LETTER, 20,
+     "Des manches longues et une maille douce à porter toute l'année."},
+    {HENLEY, "longsleeve", "T-shirt tunisien", false, "T-shirts et polos > Manches longues",
+     "Clothing > Shirts & Tops", "m", PAL_ALL, F(FAB_JERSEY, FAB_RIB), F(PAT_PLAIN), CASUAL, AUTUMN, 29,
+     SIZE_LETTER, 8, "Col tunisien boutonné et poignets en côtes."},
+    {SHIRT, "shirt", "Chemise", true, "Chemises > Chemises", "Clothing > Shirts & Tops", "mmw", PAL_ALL,
+     F(FAB_POPLIN, FAB_POPLIN, FAB_LINEN),
+     F(PAT_PLAIN, PAT_PLAIN, PAT_PINSTRIPE, PAT_CHECK, PAT_GINGHAM, PAT_DOTS), FORMAL, -1, 45, SIZE_LETTER, 26,
+     "Col classique, poignets boutonnés et bas arrondi."},
+    {SHIRT_MAO, "shirt", "Chemise col mao", true, "Chemises > Chemises", "Clothing > Shirts & Tops", "m",
+     PAL_SOFT, F(FAB_LINEN), F(PAT_PLAIN, PAT_VSTRIPES), CASUAL, SUMMER, 45, SIZE_LETTER, 8,
+     "Un col officier et un tissu qui respire pour les beaux jours."},
+    {SHIRT_DENIM, "shirt", "Chemise en jean", true, "Chemises > Chemises", "Clothing > Shirts & Tops", "mw",
+     PAL_DENIM, F(FAB_DENIM), F(PAT_PLAIN), CASUAL, AUTUMN, 49, SIZE_LETTER, 8,
+     "Deux poches poitrine à rabat et boutons pression."},
+    {SHIRT_SHORT, "shirt", "Chemisette", true, "Chemises > Chemisettes", "Clothing > Shirts & Tops", "m",
+     PAL_ALL, F(FAB_POPLIN, FAB_CREPE), F(PAT_FLOWERS, PAT_GEOMETRIC, PAT_VSTRIPES, PAT_PLAIN, PAT_ETHNIC),
+     CASUAL, SUMMER, 39, SIZE_LETTER, 14, "Manches courtes et coupe ample, à porter ouverte ou fermée."},
+    {BLOUSE, "shirt", "Blouse", true, "Chemises > Blouses", "Clothing > Shirts & Tops", "w", PAL_SOFT,
+     F(FAB_CREPE, FAB_SATIN, FAB_POPLIN), F(PAT_PLAIN, PAT_FLOWERS, PAT_DOTS, PAT_ETHNIC), CASUAL, SPRING, 45,
+     SIZE_WOMAN, 16, "Manches bouffantes resserrées aux poignets et tombé fluide."},
+    {CAMISOLE, "top", "Caraco", false, "Hauts > Tops", "Clothing > Shirts & Tops", "w", PAL_SOFT,
+     F(FAB_SATIN, FAB_CREPE, FAB_LACE), F(PAT_PLAIN, PAT_PLAIN, PAT_FLOWERS), PARTY, SUMMER, 32, SIZE_WOMAN, 12,
+     "De fines bretelles et un tissu qui glisse sur la peau."},
+    {TANK, "top", "Débardeur", false, "Hauts > Débardeurs", "Clothing > Shirts & Tops", "ww", PAL_ALL,
+     F(FAB_RIB, FAB_JERSEY), F(PAT_PLAIN, PAT_PLAIN, PAT_STRIPES), CASUAL, SUMMER, 17, SIZE_LETTER, 14,
+     "Larges bretelles et encolure dégagée."},
+    {BOAT_TOP, "top", "Haut col bateau", false, "Hauts > Tops", "Clothing > Shirts & Tops", "w", PAL_SOFT,
+     F(FAB_CREPE, FAB_JERSEY, FAB_LINEN), F(PAT_PLAIN, PAT_STRIPES, PAT_FLOWERS, PAT_GEOMETRIC), CASUAL, SPRING,
+     29, SIZE_WOMAN, 14, "Encolure bateau et manches trois-quarts."},
+    {CROP_TOP, "top", "Top court", false, "Hauts > Tops", "Clothing > Shirts & Tops", "w", PAL_ALL,
+     F(FAB_RIB, FAB_VELVET, FAB_SATIN), F(PAT_PLAIN), PARTY, SUMMER, 26, SIZE_LETTER, 10,
+     "Une coupe courte qui s'arrête à la taille."},
+    {TUNIC, "tunic", "Tunique", true, "Hauts > Tuniques", "Clothing > Shirts & Tops", "w", PAL_SOFT,
+     F(FAB_LINEN, FAB_CREPE), F(PAT_ETHNIC, PAT_ETHNIC, PAT_FLOWERS, PAT_PLAIN), ETHNIC, SUMMER, 39, SIZE_WOMAN,
+     18, "Longue et ample, fendue sur les côtés, d'esprit voyage."},
+    {SWEATER, "sweater", "Pull col rond", false, "Pulls et gilets > Pulls", "Clothing > Shirts & Tops", "wm",
+     PAL_ALL, F(FAB_KNIT, FAB_KNIT, FAB_RIB), F(PAT_PLAIN, PAT_PLAIN, PAT_STRIPES, PAT_CHEVRON, PAT_BLOCK),
+     CASUAL, WINTER, 45, SIZE_LETTER, 22, "Une maille chaude et légère, finitions en bords-côtes."},
+    {SWEATER_V, "sweater", "Pull col V", false, "Pulls et gilets > Pulls", "Clothing > Shirts & Tops", "mw",
+     PAL_ALL, F(FAB_KNIT), F(PAT_PLAIN), FORMAL, WINTER, 45, SIZE_LETTER, 12,
+     "Un col V sobre, à porter sur une chemise."},
+    {TURTLENECK, "sweater", "Pull col roulé", false, "Pulls et gilets > Pulls", "Clothing > Shirts & Tops",
+     "wm", PAL_ALL, F(FAB_RIB, FAB_KNIT), F(PAT_PLAIN), CASUAL, WINTER, 49, SIZE_LETTER, 14,
+     "Col roulé généreux et maille près du corps."},
+    {CABLE_KNIT, "sweater", "Pull torsadé", false, "Pulls et gilets > Pulls", "Clothing > Shirts & Tops", "wm",
+     PAL_COAT, F(FAB_CABLE), F(PAT_PLAIN), CASUAL, WINTER, 55, SIZE_LETTER, 12,
+     "Des torsades irlandaises tricotées en gros fil."},
+    {CARDIGAN, "sweater", "Gilet en maille", false, "Pulls et gilets > Gilets", "Clothing > Shirts & Tops",
+     "wm", PAL_ALL, F(FAB_KNIT, FAB_RIB, FAB_CABLE), F(PAT_PLAIN), CASUAL, AUTUMN, 49, SIZE_LETTER, 14,
+     "Boutonné devant, il se superpose à tout."},
+    {SWEATSHIRT, "sweatshirt", "Sweat col rond", false, "Sweats > Sweats", "Clothing > Shirts & Tops", "wm",
+     PAL_ALL, F(FAB_FLEECE), F(PAT_PLAIN, PAT_PLAIN, PAT_BLOCK), SPORTS, AUTUMN, 39, SIZE_LETTER, 18,
+     "Molleton gratté à l'intérieur et bords-côtes qui tiennent."},
+    {HOODIE, "sweatshirt", "Sweat à capuche", false, "Sweats > Sweats à capuche", "Clothing > Shirts & Tops",
+     "wmu", PAL_ALL, F(FAB_FLEECE), F(PAT_PLAIN, PAT_PLAIN, PAT_PLAIN, PAT_CAMOUFLAGE), CASUAL, AUTUMN, 45,
+     SIZE_LETTER, 18, "Capuche doublée, cordons ronds et poche kangourou."},
+    {HOODIE_ZIP, "sweatshirt", "Sweat zippé à capuche", false, "Sweats > Sweats à capuche",
+     "Clothing > Shirts & Tops", "mw", PAL_SPORT, F(FAB_FLEECE, FAB_TECH), F(PAT_PLAIN), SPORTS, AUTUMN, 49,
+     SIZE_LETTER, 10, "Fermeture zippée sur toute la hauteur."},
+    {DENIM_JACKET, "jacket", "Veste en jean", true, "Manteaux et vestes > Vestes",
+     "Clothing > Outerwear > Coats & Jackets", "wm", PAL_DENIM, F(FAB_DENIM), F(PAT_PLAIN), CASUAL, SPRING, 69,
+     SIZE_LETTER, 14, "La veste de trucker : poches à rabat, surpiqûres et boutons en métal."},
+    {BIKER, "jacket", "Perfecto", false, "Manteaux et vestes > Blousons",
+     "Clothing > Outerwear > Coats & Jackets", "wwm", PAL_LEATHER, F(FAB_LEATHER, FAB_LEATHER, FAB_SUEDE),
+     F(PAT_PLAIN), PARTY, AUTUMN, 129, SIZE_LETTER, 12, "Zip en biais, revers pressionnés et peau souple."},
+    {BOMBER, "jacket", "Blouson bomber", false, "Manteaux et vestes > Blousons",
+     "Clothing > Outerwear > Coats & Jackets", "mw", PAL_SPORT, F(FAB_TECH, FAB_SATIN, FAB_SUEDE),
+     F(PAT_PLAIN, PAT_PLAIN, PAT_CAMOUFLAGE), CASUAL, SPRING, 79, SIZE_LETTER, 12,
+     "Bords-côtes au col, aux poignets et à la taille."},
+    {PARKA, "jacket", "Parka", true, "Manteaux et vestes > Parkas", "Clothing > Outerwear > Coats & Jackets",
+     "wm", PAL_COAT, F(FAB_TWILL, FAB_TECH), F(PAT_PLAIN), CASUAL, WINTER, 119, SIZE_LETTER, 10,
+     "Capuche ample, grandes poches à rabat et tissu déperlant."},
+    {TRENCH, "jacket", "Trench", false, "Manteaux et vestes > Trenchs",
+     "Clothing > Outerwear > Coats & Jackets", "wwm", PAL_COAT, F(FAB_TWILL), F(PAT_PLAIN), FORMAL, SPRING, 139,
+     SIZE_LETTER, 10, "Double boutonnage, ceinture à nouer et gabardine serrée."},
+    {COAT, "jacket", "Manteau droit", false, "Manteaux et vestes > Manteaux",
+     "Clothing > Outerwear > Coats & Jackets", "wm", PAL_COAT, F(FAB_WOOL, FAB_WOOL, FAB_TWEED),
+     F(PAT_PLAIN, PAT_PLAIN, PAT_CHECK, PAT_CHEVRON), FORMAL, WINTER, 129, SIZE_LETTER, 14,
+     "Une ligne droite, un col tailleur et une doublure soyeuse."},
+    {PEACOAT, "jacket", "Caban", false, "Manteaux et vestes > Manteaux",
+     "Clothing > Outerwear > Coats & Jackets", "mw", PAL_COAT, F(FAB_WOOL), F(PAT_PLAIN), CASUAL, WINTER, 119,
+     SIZE_LETTER, 8, "Croisé comme dans la marine, en drap épais."},
+    {PUFFER, "jacket", "Doudoune", true, "Manteaux et vestes > Doudounes",
+     "Clothing > Outerwear > Coats & Jackets", "wm", PAL_SPORT, F(FAB_QUILT), F(PAT_PLAIN), SPORTS, WINTER, 99,
+     SIZE_LETTER, 14, "Matelassée, légère et compressible, garnissage recyclé."},
+    {BLAZER, "blazer", "Blazer", false, "Vestes de costume > Blazers", "Clothing > Suits", "wm", PAL_SUIT,
+     F(FAB_WOOL, FAB_LINEN, FAB_TWEED, FAB_CORDUROY), F(PAT_PLAIN, PAT_PLAIN, PAT_PINSTRIPE, PAT_CHECK), FORMAL,
+     -1, 89, SIZE_MAN, 22, "Deux boutons, revers crantés et poches à rabat."},
+    {BLAZER_DOUBLE, "blazer", "Blazer croisé", false, "Vestes de costume > Blazers", "Clothing > Suits", "wm",
+     PAL_SUIT, F(FAB_WOOL, FAB_CREPE), F(PAT_PLAIN, PAT_PINSTRIPE), FORMAL, -1, 99, SIZE_MAN, 10,
+     "Croisé, revers en pointe et épaules structurées."},
+    {TUXEDO, "blazer", "Veste de smoking", true, "Vestes de costume > Smokings", "Clothing > Suits", "wm",
+     PAL_EVENING, F(FAB_VELVET, FAB_WOOL), F(PAT_PLAIN), PARTY, WINTER, 119, SIZE_MAN, 10,
+     "Col châle en satin pour les grands soirs."},
+    {WAISTCOAT, "waistcoat", "Gilet de costume", false, "Vestes de costume > Gilets", "Clothing > Suits", "mmw",
+     PAL_SUIT, F(FAB_WOOL, FAB_TWEED), F(PAT_PLAIN, PAT_PINSTRIPE, PAT_CHECK), FORMAL, -1, 49, SIZE_MAN, 14,
+     "Sans manches, cinq boutons et pointes devant."},
+    {DRESS_WRAP, "dress", "Robe portefeuille", true, "Robes > Robes mi-longues", "Clothing > Dresses", "w",
+     PAL_SOFT, F(FAB_CREPE, FAB_SATIN), F(PAT_FLOWERS, PAT_DOTS, PAT_PLAIN, PAT_GEOMETRIC), CASUAL, SUMMER, 59,
+     SIZE_WOMAN, 16, "Croisée sur le buste et nouée à la taille."},
+    {DRESS_SKATER, "dress", "Robe patineuse", true, "Robes > Robes courtes", "Clothing > Dresses", "w", PAL_ALL,
+     F(FAB_CREPE, FAB_VELVET, FAB_SATIN, FAB_LACE), F(PAT_PLAIN, PAT_PLAIN, PAT_DOTS, PAT_FLOWERS, PAT_TARTAN),
+     PARTY, -1, 55, SIZE_WOMAN, 16, "Cintrée à la taille, jupe qui tourne."},
+    {DRESS_SHEATH, "dress", "Robe fourreau", true, "Robes > Robes mi-longues", "Clothing > Dresses", "w",
+     PAL_EVENING, F(FAB_CREPE, FAB_WOOL), F(PAT_PLAIN, PAT_PLAIN, PAT_CHECK), FORMAL, -1, 65, SIZE_WOMAN, 12,
+     "Près du corps, elle s'arrête au genou."},
+    {DRESS_MAXI, "dress", "Robe longue", true, "Robes > Robes longues", "Clothing > Dresses", "w", PAL_SOFT,
+     F(FAB_CREPE, FAB_LINEN), F(PAT_ETHNIC, PAT_FLOWERS, PAT_GEOMETRIC, PAT_PLAIN), ETHNIC, SUMMER, 65,
+     SIZE_WOMAN, 16, "Longue jusqu'aux chevilles, taille froncée, esprit bohème."},
+    {DRESS_SLIP, "dress", "Robe nuisette", true, "Robes > Robes de soirée", "Clothing > Dresses", "w",
+     PAL_EVENING, F(FAB_SATIN, FAB_SATIN, FAB_VELVET), F(PAT_PLAIN), PARTY, SUMMER, 69, SIZE_WOMAN, 12,
+     "Fines bretelles, coupe en biais et reflets de soie."},
+    {DRESS_SHIRT, "dress", "Robe chemise", true, "Robes > Robes mi-longues", "Clothing > Dresses", "w", PAL_ALL,
+     F(FAB_POPLIN, FAB_DENIM, FAB_LINEN), F(PAT_PLAIN, PAT_VSTRIPES, PAT_GINGHAM), CASUAL, SPRING, 59,
+     SIZE_WOMAN, 12, "Col chemise, boutonnage devant et ceinture à nouer."},
+    {DRESS_KNIT, "dress", "Robe pull", true, "Robes > Robes courtes", "Clothing > Dresses", "w", PAL_COAT,
+     F(FAB_RIB, FAB_KNIT, FAB_CABLE), F(PAT_PLAIN, PAT_PLAIN, PAT_STRIPES), CASUAL, WINTER, 55, SIZE_LETTER, 10,
+     "Une maille longue et douce, à porter avec des bottines."},
+    {JUMPSUIT, "jumpsuit", "Combinaison", true, "Combinaisons > Combinaisons pantalon",
+     "Clothing > One-Pieces > Jumpsuits & Rompers", "w", PAL_SOFT, F(FAB_CREPE, FAB_LINEN, FAB_DENIM),
+     F(PAT_PLAIN, PAT_PLAIN, PAT_FLOWERS, PAT_VSTRIPES), CASUAL, SUMMER, 65, SIZE_WOMAN, 18,
+     "Un vêtement, une allure : taille nouée et jambes amples."},
+    {CHINO, "trousers", "Pantalon chino", false, "Pantalons > Chinos", "Clothing > Pants", "mmw", PAL_COAT,
+     F(FAB_TWILL), F(PAT_PLAIN), CASUAL, SPRING, 45, SIZE_MAN, 16,
+     "Poches italiennes et coton légèrement extensible."},
+    {SUIT_TROUSERS, "trousers", "Pantalon à pinces", false, "Pantalons > Pantalons de costume",
+     "Clothing > Pants", "mw", PAL_SUIT, F(FAB_WOOL, FAB_CREPE),
+     F(PAT_PLAIN, PAT_PLAIN, PAT_PINSTRIPE, PAT_CHECK), FORMAL, -1, 55, SIZE_MAN, 16,
+     "Pli marqué au fer et tombé net."},
+    {WIDE_TROUSERS, "trousers", "Pantalon large", false, "Pantalons > Pantalons larges", "Clothing > Pants",
+     "w", PAL_SOFT, F(FAB_LINEN, FAB_CREPE, FAB_CORDUROY), F(PAT_PLAIN, PAT_PLAIN, PAT_VSTRIPES, PAT_ETHNIC),
+     CASUAL, SUMMER, 49, SIZE_WOMAN, 14, "Taille haute et jambes amples qui accompagnent le pas."},
+    {CARGO, "trousers", "Pantalon cargo", false, "Pantalons > Pantalons cargo", "Clothing > Pants", "mw",
+     PAL_COAT, F(FAB_TWILL, FAB_CANVAS), F(PAT_PLAIN, PAT_PLAIN, PAT_CAMOUFLAGE), CASUAL, AUTUMN, 49, SIZE_MAN,
+     10, "De grandes poches à soufflet sur les cuisses."},
+    {JEANS_SLIM, "jeans", "Jean slim", false, "Jeans > Slim", "Clothing > Pants", "wm", PAL_DENIM, F(FAB_DENIM),
+     F(PAT_PLAIN), CASUAL, -1, 49, SIZE_JEANS, 18, "Coupe ajustée et denim extensible qui garde sa forme."},
+    {JEANS_STRAIGHT, "jeans", "Jean droit", false, "Jeans > Droits", "Clothing > Pants", "mw", PAL_DENIM,
+     F(FAB_DENIM), F(PAT_PLAIN), CASUAL, -1, 55, SIZE_JEANS, 16,
+     "La coupe droite d'origine, cinq poches et rivets."},
+    {JEANS_FLARE, "jeans", "Jean évasé", false, "Jeans > Évasés", "Clothing > Pants", "w", PAL_DENIM,
+     F(FAB_DENIM), F(PAT_PLAIN), CASUAL, -1, 55, SIZE_JEANS, 10,
+     "Taille haute, ajusté aux cuisses et évasé du genou."},
+    {JOGGER, "joggers", "Pantalon de jogging", false, "Pantalons > Joggings", "Clothing > Activewear", "mw",
+     PAL_SPORT, F(FAB_FLEECE, FAB_FLEECE, FAB_TECH), F(PAT_PLAIN), SPORTS, -1, 35, SIZE_LETTER, 24,
+     "Taille élastique, cordon et chevilles resserrées."},
+    {LEGGING, "leggings", "Legging", false, "Pantalons > Leggings", "Clothing > Activewear", "w", PAL_SPORT,
+     F(FAB_TECH, FAB_JERSEY), F(PAT_PLAIN, PAT_PLAIN, PAT_GEOMETRIC, PAT_CAMOUFLAGE), SPORTS, -1, 29,
+     SIZE_LETTER, 20, "Taille haute gainante et maille seconde peau."},
+    {SHORT_CHINO, "shorts", "Bermuda chino", false, "Shorts > Bermudas", "Clothing > Shorts", "m", PAL_ALL,
+     F(FAB_TWILL, FAB_LINEN), F(PAT_PLAIN, PAT_PLAIN, PAT_CHECK), CASUAL, SUMMER, 35, SIZE_MAN, 12,
+     "Au-dessus du genou, pour la ville comme pour la plage."},
+    {SHORT_DENIM, "shorts", "Short en jean", false, "Shorts > Shorts", "Clothing > Shorts", "w", PAL_DENIM,
+     F(FAB_DENIM), F(PAT_PLAIN), CASUAL, SUMMER, 32, SIZE_WOMAN, 8, "Bas retourné et taille haute."},
+    {SHORT_SPORT, "shorts", "Short de sport", false, "Shorts > Shorts de sport", "Clothing > Activewear", "mw",
+     PAL_SPORT, F(FAB_TECH, FAB_MESH), F(PAT_PLAIN), SPORTS, SUMMER, 25, SIZE_LETTER, 10,
+     "Séchage rapide et bandes contrastées sur les côtés."},
+    {SKIRT_PENCIL, "skirt", "Jupe droite", true, "Jupes > Jupes droites", "Clothing > Skirts", "w", PAL_SUIT,
+     F(FAB_WOOL, FAB_CREPE, FAB_LEATHER, FAB_TWEED), F(PAT_PLAIN, PAT_PLAIN, PAT_CHECK), FORMAL, -1, 45,
+     SIZE_WOMAN, 10, "Ajustée, fendue derrière, elle s'arrête au genou."},
+    {SKIRT_SKATER, "skirt", "Jupe patineuse", true, "Jupes > Jupes courtes", "Clothing > Skirts", "w", PAL_ALL,
+     F(FAB_CREPE, FAB_VELVET, FAB_SUEDE), F(PAT_PLAIN, PAT_DOTS, PAT_TARTAN, PAT_FLOWERS), CASUAL, -1, 35,
+     SIZE_WOMAN, 10, "Courte et évasée, facile à vivre."},
+    {SKIRT_PLEATED, "skirt", "Jupe plissée", true, "Jupes > Jupes plissées", "Clothing > Skirts", "w", PAL_ALL,
+     F(FAB_SATIN, FAB_CREPE, FAB_WOOL), F(PAT_PLAIN, PAT_PLAIN, PAT_TARTAN), FORMAL, AUTUMN, 49, SIZE_WOMAN, 12,
+     "Des plis réguliers qui s'ouvrent à chaque pas."},
+    {SKIRT_MAXI, "skirt", "Jupe longue à volants", true, "Jupes > Jupes longues", "Clothing > Skirts", "w",
+     PAL_SOFT, F(FAB_CREPE, FAB_LINEN), F(PAT_ETHNIC, PAT_FLOWERS, PAT_PLAIN, PAT_GEOMETRIC), ETHNIC, SUMMER,
+     49, SIZE_WOMAN, 10, "Trois volants froncés, esprit bohème."},
+    {SKIRT_DENIM, "skirt", "Jupe en jean", true, "Jupes > Jupes courtes", "Clothing > Skirts", "w", PAL_DENIM,
+     F(FAB_DENIM, FAB_CORDUROY), F(PAT_PLAIN), CASUAL, SPRING, 39, SIZE_WOMAN, 8,
+     "Boutonnée devant, ligne trapèze."},
+    {SNEAKER, "casual-shoes", "Baskets en cuir", true, "Chaussures > Baskets", "Shoes", "wmu", PAL_LEATHER,
+     F(FAB_LEATHER, FAB_LEATHER, FAB_SUEDE), F(PAT_PLAIN), CASUAL, -1, 49, SIZE_SHOE_M, 20,
+     "Semelle cousue et doublure en cuir."},
+    {CANVAS_SHOE, "casual-shoes", "Tennis en toile", true, "Chaussures > Tennis", "Shoes", "wm", PAL_ALL,
+     F(FAB_CANVAS), F(PAT_PLAIN, PAT_PLAIN, PAT_GINGHAM, PAT_FLOWERS), CASUAL, SUMMER, 39, SIZE_SHOE_M, 14,
+     "Toile de coton et bout en caoutchouc."},
+    {BOOT, "casual-shoes", "Bottines à lacets", true, "Chaussures > Bottines", "Shoes", "wm", PAL_LEATHER,
+     F(FAB_LEATHER, FAB_SUEDE), F(PAT_PLAIN), CASUAL, WINTER, 65, SIZE_SHOE_M, 10,
+     "Tige haute, semelle crantée, prêtes pour l'hiver."},
+    {RUNNER, "sports-shoes", "Chaussures de running", true, "Chaussures > Chaussures de sport", "Shoes", "wm",
+     PAL_SPORT, F(FAB_MESH), F(PAT_PLAIN), SPORTS, -1, 79, SIZE_SHOE_M, 26,
+     "Mesh aéré, amorti épais et talon stabilisé."},
+    {OXFORD, "formal-shoes", "Richelieus", false, "Chaussures > Chaussures de ville", "Shoes", "mmw",
+     PAL_LEATHER, F(FAB_LEATHER), F(PAT_PLAIN), FORMAL, -1, 69, SIZE_SHOE_M, 12,
+     "Bout droit, laçage fermé et cuir poli à la main."},
+    {LOAFER, "formal-shoes", "Mocassins", false, "Chaussures > Mocassins", "Shoes", "mw", PAL_LEATHER,
+     F(FAB_LEATHER, FAB_SUEDE), F(PAT_PLAIN), FORMAL, SPRING, 59, SIZE_SHOE_M, 10,
+     "Plateau cousu et mors métallique."},
+    {CHELSEA, "formal-shoes", "Bottines chelsea", true, "Chaussures > Bottines", "Shoes", "mw", PAL_LEATHER,
+     F(FAB_LEATHER, FAB_SUEDE), F(PAT_PLAIN), FORMAL, AUTUMN, 69, SIZE_SHOE_M, 8,
+     "Élastiques sur les côtés et ligne épurée."},
+    {PUMP, "heels", "Escarpins", false, "Chaussures > Escarpins", "Shoes", "w", PAL_EVENING,
+     F(FAB_LEATHER, FAB_SUEDE, FAB_SATIN), F(PAT_PLAIN), PARTY, -1, 49, SIZE_SHOE_W, 14,
+     "Bout pointu et talon fin qui allonge la jambe."},
+    {HEEL_SANDAL, "heels", "Sandales à talons", true, "Chaussures > Sandales à talons", "Shoes", "w",
+     PAL_EVENING, F(FAB_LEATHER, FAB_SATIN), F(PAT_PLAIN), PARTY, SUMMER, 45, SIZE_SHOE_W, 10,
+     "Brides croisées et cheville tenue."},
+    {BALLERINA, "flats", "Ballerines", true, "Chaussures > Ballerines", "Shoes", "w", PAL_ALL,
+     F(FAB_LEATHER, FAB_SUEDE, FAB_SATIN), F(PAT_PLAIN), CASUAL, SPRING, 39, SIZE_SHOE_W, 22,
+     "Un nœud sur le bout et une semelle souple."},
+    {SANDAL, "sandals", "Sandales", true, "Chaussures > Sandales", "Shoes", "ww", PAL_LEATHER,
+     F(FAB_LEATHER, FAB_SUEDE), F(PAT_PLAIN), ETHNIC, SUMMER, 39, SIZE_SHOE_W, 14,
+     "Deux brides réglables et bride de cheville."},
+    {MULE, "sandals", "Mules à boucles", true, "Chaussures > Mules", "Shoes", "wm", PAL_LEATHER,
+     F(FAB_LEATHER, FAB_SUEDE), F(PAT_PLAIN), CASUAL, SUMMER, 39, SIZE_SHOE_M, 8,
+     "Semelle en liège qui épouse le pied."},
+    {TOTE, "handbag", "Cabas", false, "Sacs > Cabas", "Luggage & Bags > Handbags", "w", PAL_LEATHER,
+     F(FAB_LEATHER, FAB_CANVAS, FAB_STRAW), F(PAT_PLAIN, PAT_PLAIN, PAT_STRIPES, PAT_ETHNIC), CASUAL, -1, 49,
+     SIZE_ONE, 12, "Assez grand pour un ordinateur et tout le reste."},
+    {SATCHEL, "handbag", "Sac à main", false, "Sacs > Sacs à main", "Luggage & Bags > Handbags", "w", PAL_ALL,
+     F(FAB_LEATHER, FAB_SUEDE), F(PAT_PLAIN), FORMAL, -1, 55, SIZE_ONE, 14,
+     "Porté main, rabat à fermoir tournant."},
+    {BUCKET, "handbag", "Sac seau", false, "Sacs > Sacs à main", "Luggage & Bags > Handbags", "w", PAL_LEATHER,
+     F(FAB_LEATHER, FAB_SUEDE), F(PAT_PLAIN), ETHNIC, -1, 52, SIZE_ONE, 8, "Coulissé par un lien de cuir."},
+    {SHOULDER, "handbag", "Sac bandoulière", false, "Sacs > Sacs bandoulière", "Luggage & Bags > Handbags", "w",
+     PAL_EVENING, F(FAB_LEATHER, FAB_VELVET), F(PAT_PLAIN), PARTY, -1, 49, SIZE_ONE, 10,
+     "Petit format à porter croisé."},
+    {CLUTCH, "clutch", "Pochette zippée", true, "Sacs > Pochettes", "Luggage & Bags > Handbags", "w",
+     PAL_EVENING, F(FAB_LEATHER, FAB_VELVET, FAB_SATIN), F(PAT_PLAIN), PARTY, -1, 29, SIZE_ONE, 10,
+     "Une dragonne et juste la place de l'essentiel."},
+    {ENVELOPE, "clutch", "Pochette enveloppe", true, "Sacs > Pochettes", "Luggage & Bags > Handbags", "w",
+     PAL_EVENING, F(FAB_LEATHER, FAB_SUEDE, FAB_SATIN), F(PAT_PLAIN), PARTY, -1, 29, SIZE_ONE, 10,
+     "Rabat en pointe et bouton pression."},
+    {BACKPACK, "backpack", "Sac à dos", false, "Sacs > Sacs à dos", "Luggage & Bags > Backpacks", "uum",
+     PAL_SPORT, F(FAB_CANVAS, FAB_TECH, FAB_LEATHER), F(PAT_PLAIN, PAT_PLAIN, PAT_CAMOUFLAGE, PAT_GEOMETRIC),
+     CASUAL, -1, 45, SIZE_ONE, 20, "Poche rembourrée, bretelles réglables, deux compartiments."},
+    {DUFFEL, "bag", "Sac de voyage", false, "Sacs > Sacs de voyage", "Luggage & Bags > Duffel Bags", "u",
+     PAL_LEATHER, F(FAB_CANVAS, FAB_LEATHER, FAB_TECH), F(PAT_PLAIN), CASUAL, -1, 65, SIZE_ONE, 12,
+     "Un week-end entier dans un sac souple."},
+    {BELT, "belt", "Ceinture", true, "Accessoires > Ceintures", "Clothing Accessories > Belts", "mw",
+     PAL_LEATHER, F(FAB_LEATHER, FAB_LEATHER, FAB_SUEDE), F(PAT_PLAIN), FORMAL, -1, 17, SIZE_BELT, 20,
+     "Cuir pleine fleur et boucle brossée."},
+    {TIE, "tie", "Cravate", true, "Accessoires > Cravates", "Clothing Accessories > Neckties", "m", PAL_ALL,
+     F(FAB_SATIN, FAB_KNIT, FAB_TWILL), F(PAT_PLAIN, PAT_STRIPES, PAT_DOTS, PAT_CHECK, PAT_GEOMETRIC), FORMAL,
+     -1, 23, SIZE_ONE, 22, "Largeur classique, roulottée à la main."},
+    {BOW, "tie", "Nœud papillon", false, "Accessoires > Nœuds papillon", "Clothing Accessories > Neckties", "m",
+     PAL_EVENING, F(FAB_SATIN, FAB_VELVET), F(PAT_PLAIN, PAT_DOTS), PARTY, -1, 19, SIZE_ONE, 10,
+     "Prénoué, tour de cou réglable."},
+    {SCARF, "scarf", "Écharpe", true, "Accessoires > Écharpes", "Clothing Accessories > Scarves & Shawls",
+     "wmu", PAL_COAT, F(FAB_WOOL, FAB_KNIT, FAB_RIB), F(PAT_PLAIN, PAT_TARTAN, PAT_STRIPES, PAT_CHECK), CASUAL,
+     WINTER, 20, SIZE_ONE, 16, "Longue, chaude et frangée."},
+    {SHAWL, "scarf", "Foulard", false, "Accessoires > Foulards", "Clothing Accessories > Scarves & Shawls", "w",
+     PAL_SOFT, F(FAB_SATIN), F(PAT_FLOWERS, PAT_GEOMETRIC, PAT_ETHNIC, PAT_DOTS), ETHNIC, SPRING, 22, SIZE_ONE,
+     12, "Un carré imprimé aux bords roulottés."},
+    {CAP, "hat", "Casquette", true, "Accessoires > Chapeaux et casquettes", "Clothing Accessories > Hats", "um",
+     PAL_SPORT, F(FAB_TWILL, FAB_CANVAS), F(PAT_PLAIN, PAT_PLAIN, PAT_CAMOUFLAGE), SPORTS, SUMMER, 17, SIZE_ONE,
+     12, "Visière préformée et réglage au dos."},
+    {BEANIE, "hat", "Bonnet", false, "Accessoires > Bonnets", "Clothing Accessories > Hats", "uw", PAL_COAT,
+     F(FAB_RIB, FAB_CABLE), F(PAT_PLAIN), CASUAL, WINTER, 14, SIZE_ONE, 10,
+     "Revers épais et maille extensible."},
+    {FEDORA, "hat", "Chapeau fédora", false, "Accessoires > Chapeaux et casquettes",
+     "Clothing Accessories > Hats", "wm", PAL_COAT, F(FAB_WOOL), F(PAT_PLAIN), FORMAL, AUTUMN, 29, SIZE_ONE, 8,
+     "Feutre de laine et ruban gros-grain."},
+    {STRAW, "hat", "Chapeau de paille", false, "Accessoires > Chapeaux et casquettes",
+     "Clothing Accessories > Hats", "w", PAL_STRAW, F(FAB_STRAW), F(PAT_PLAIN), ETHNIC, SUMMER, 27, SIZE_ONE, 8,
+     "Large bord et ruban contrasté."},
+    {SUNGLASSES, "sunglasses", "Lunettes de soleil", true, "Accessoires > Lunettes de soleil",
+     "Clothing Accessories > Sunglasses", "wmu", PAL_LEATHER, F(FAB_PLASTIC), F(PAT_PLAIN), CASUAL, SUMMER, 49,
+     SIZE_ONE, 22, "Verres de catégorie 3, protection UV totale."},
+    {WATCH, "watch", "Montre", true, "Bijoux et montres > Montres", "Jewelry > Watches", "wm", PAL_LEATHER,
+     F(FAB_LEATHER, FAB_METAL), F(PAT_PLAIN), FORMAL, -1, 69, SIZE_ONE, 24,
+     "Mouvement à quartz, étanche à cinq atmosphères."},
+    {EARRINGS, "earrings", "Boucles d'oreilles pendantes", true, "Bijoux et montres > Boucles d'oreilles",
+     "Jewelry > Earrings", "w", PAL_METAL, F(FAB_METAL), F(PAT_PLAIN), PARTY, -1, 13, SIZE_ONE, 14,
+     "Légères, montées à la main dans notre atelier."},
+    {HOOPS, "earrings", "Créoles", true, "Bijoux et montres > Boucles d'oreilles", "Jewelry > Earrings", "w",
+     PAL_METAL, F(FAB_METAL), F(PAT_PLAIN), CASUAL, -1, 12, SIZE_ONE, 8, "Un classique qui va avec tout."},
+    {NECKLACE, "necklace", "Collier", false, "Bijoux et montres > Colliers", "Jewelry > Necklaces", "w",
+     PAL_METAL, F(FAB_METAL), F(PAT_PLAIN), PARTY, -1, 16, SIZE_ONE, 18, "Chaîne réglable et pierres serties."},
+    {BRACELET, "bracelet", "Bracelet", false, "Bijoux et montres > Bracelets", "Jewelry > Bracelets", "w",
+     PAL_METAL, F(FAB_METAL), F(PAT_PLAIN), PARTY, -1, 14, SIZE_ONE, 14, "À porter seul ou accumulé."},
+    {SOCKS, "socks", "Chaussettes", true, "Accessoires > Chaussettes", "Clothing > Underwear & Socks > Socks",
+     "um", PAL_ALL, F(FAB_RIB, FAB_JERSEY), F(PAT_STRIPES, PAT_DOTS, PAT_PLAIN, PAT_CHEVRON), CASUAL, -1, 8,
+     SIZE_ONE, 16, "Talon et pointe renforcés."},
+    {WALLET, "wallet", "Portefeuille", false, "Accessoires > Portefeuilles", "Clothing Accessories > Wallets",
+     "mw", PAL_LEATHER, F(FAB_LEATHER), F(PAT_PLAIN), FORMAL, -1, 25, SIZE_ONE, 14,
+     "Huit cartes, deux poches et un monnayeur."},
+    {GLOVES, "gloves", "Gants", false, "Accessoires > Gants", "Clothing Accessories > Gloves & Mittens", "wm",
+     PAL_COAT, F(FAB_LEATHER, FAB_KNIT, FAB_SUEDE), F(PAT_PLAIN), CASUAL, WINTER, 23, SIZE_ONE, 12,
+     "Doublés et souples, avec poignet ajusté."},
 };
 #undef F
 enum { CUTS = sizeof cuts / sizeof *cuts };
 
-static const char *const brands[] = {"Atelier Maronne", "Belrive", "Maison Ozanne", "Rue Talvère", "Les Amarres", "Cordelier & Fils", "Solvanne", "Nuage Blanc",
-                                     "Halte", "Petite Ourse", "Bastide Neuve", "Vallon", "Émile Carrand", "Lumen Sport", "Quai Treize", "Fauvette"};
+static const char *const brands[] = {"Atelier Maronne", "Belrive",          "Maison Ozanne", "Rue Talvère",
+                                     "Les Amarres",     "Cordelier & Fils", "Solvanne",      "Nuage Blanc",
+                                     "Halte",           "Petite Ourse",     "Bastide Neuve", "Vallon",
+                                     "Émile Carrand",   "Lumen Sport",      "Quai Treize",   "Fauvette"};
 static const char *const size_tables[][PRODUCT_SIZES + 1] = {
-    [SIZE_LETTER] = {"XS", "S", "M", "L", "XL", "XXL"}, [SIZE_WOMAN] = {"34", "36", "38", "40", "42", "44"},
-    [SIZE_MAN] = {"38", "40", "42", "44", "46", "48"}, [SIZE_JEANS] = {"W26", "W28", "W30", "W32", "W34", "W36"},
-    [SIZE_SHOE_W] = {"36", "37", "38", "39", "40", "41"}, [SIZE_SHOE_M] = {"38", "39", "40", "41", "42", "43", "44", "45"},
-    [SIZE_BELT] = {"85", "90", "95", "100", "105"}, [SIZE_ONE] = {"TU"},
+    [SIZE_LETTER] = {"XS", "S", "M", "L", "XL", "XXL"},
+    [SIZE_WOMAN] = {"34", "36", "38", "40", "42", "44"},
+    [SIZE_MAN] = {"38", "40", "42", "44", "46", "48"},
+    [SIZE_JEANS] = {"W26", "W28", "W30", "W32", "W34", "W36"},
+    [SIZE_SHOE_W] = {"36", "37", "38", "39", "40", "41"},
+    [SIZE_SHOE_M] = {"38", "39", "40", "41", "42", "43", "44", "45"},
+    [SIZE_BELT] = {"85", "90", "95", "100", "105"},
+    [SIZE_ONE] = {"TU"},
 };
 
 size_t product_cuts(void) { return CUTS; }
@@ -238,8 +438,14 @@ const char *product_type(const struct product *p) { return p->cut->type; }
 const char *product_google(const struct product *p) { return p->cut->google; }
 const char *product_style(const struct product *p, bool kagl) { return styles[p->style][kagl]; }
 const char *product_season(const struct product *p, bool kagl) { return seasons[p->season][kagl]; }
-const char *product_material(const struct product *p, bool en) { return en ? fabrics[p->fabric].en : fabrics[p->fabric].fr; }
-const char *product_pattern(const struct product *p, bool en) { return en ? patterns[p->pattern].en : patterns[p->pattern].fr; }
+const char *product_material(const struct product *p, bool en)
+{
+    return en ? fabrics[p->fabric].en : fabrics[p->fabric].fr;
+}
+const char *product_pattern(const struct product *p, bool en)
+{
+    return en ? patterns[p->pattern].en : patterns[p->pattern].fr;
+}
 bool product_stands(const struct product *p) { return p->cut->id >= SNEAKER && p->cut->id <= DUFFEL; }
 bool product_lies_flat(const struct product *p) { return p->cut->id <= SKIRT_DENIM; }
 
@@ -253,7 +459,8 @@ const char *product_gender(const struct product *p, bool kagl)
 static int pick(struct rng *r, const signed char *list)
 {
     int n = 0;
-    while (list[n] >= 0) n++;
+    while (list[n] >= 0)
+        n++;
     return list[rng_below(r, n)];
 }
 
@@ -261,9 +468,11 @@ static const struct cut *choose_cut(struct rng *r, int number)
 {
     if (number < CUTS) return &cuts[number]; /* each at least once */
     int total = 0;
-    for (int i = 0; i < CUTS; i++) total += cuts[i].weight;
+    for (int i = 0; i < CUTS; i++)
+        total += cuts[i].weight;
     int at = rng_below(r, total), i = 0;
-    while (at >= cuts[i].weight) at -= cuts[i++].weight;
+    while (at >= cuts[i].weight)
+        at -= cuts[i++].weight;
     return &cuts[i];
 }
 
@@ -276,7 +485,8 @@ static struct rgb shade_of(const struct colour *c, struct rng *r)
 /* Colours that go with the base in a pattern. */
 static void companions(struct product *p, struct rng *r)
 {
-    static const signed char light[] = {1, 7, 6, 12, 16, 29, -1}, dark[] = {2, 0, 11, 18, 21, 10, 8, -1}, warm[] = {17, 14, 10, 9, 28, 15, -1};
+    static const signed char light[] = {1, 7, 6, 12, 16, 29, -1}, dark[] = {2, 0, 11, 18, 21, 10, 8, -1},
+                             warm[] = {17, 14, 10, 9, 28, 15, -1};
     bool is_dark = rgb_luma(p->shade[0]) < .5;
     p->second = &colours[pick(r, is_dark ? light : dark)];
     p->third = &colours[pick(r, warm)];
@@ -306,9 +516,12 @@ static void choose_attributes(struct product *p, struct rng *r)
     companions(p, r);
     p->gender = c->genders[rng_below(r, (int)strlen(c->genders))];
     p->style = c->style;
-    if (p->pattern == PAT_ETHNIC) p->style = ETHNIC;
-    else if ((p->fabric == FAB_VELVET || p->fabric == FAB_SATIN) && c->id <= SKIRT_DENIM && c->id != BOMBER) p->style = PARTY;
-    else if (p->style == FORMAL && rng_chance(r, .15)) p->style = CASUAL;
+    if (p->pattern == PAT_ETHNIC)
+        p->style = ETHNIC;
+    else if ((p->fabric == FAB_VELVET || p->fabric == FAB_SATIN) && c->id <= SKIRT_DENIM && c->id != BOMBER)
+        p->style = PARTY;
+    else if (p->style == FORMAL && rng_chance(r, .15))
+        p->style = CASUAL;
     p->season = c->season >= 0 ? c->season : rng_below(r, 4);
     if (p->fabric == FAB_LINEN) p->season = SUMMER;
     if (p->fabric == FAB_TWEED || p->fabric == FAB_VELVET) p->season = p->season == SUMMER ? AUTUMN : p->season;
@@ -318,7 +531,8 @@ static void choose_price(struct product *p, struct rng *r)
 {
     double euros = p->cut->price * fabrics[p->fabric].dear * rng_range(r, .8, 1.35);
     p->price_cents = (int)(euros + .5) * 100 - 1;
-    if (p->price_cents > 6000) p->price_cents = ((int)(euros + 2.5) / 5 * 5) * 100 - (rng_chance(r, .5) ? 100 : 0);
+    if (p->price_cents > 6000)
+        p->price_cents = ((int)(euros + 2.5) / 5 * 5) * 100 - (rng_chance(r, .5) ? 100 : 0);
     p->sale_cents = -1;
     if (rng_chance(r, .22)) {
         static const double off[] = {.8, .7, .6, .5};
@@ -329,24 +543,37 @@ static void choose_price(struct product *p, struct rng *r)
 
 static void choose_words(struct product *p, struct rng *r)
 {
-    static const char *const first[] = {"Un essentiel du vestiaire, pensé pour durer.", "La pièce que l'on garde d'une saison à l'autre.", "Notre équipe l'a dessinée à Lyon, dans un esprit simple et juste.",
-                                        "Une allure nette, un confort de tous les jours.", "Facile à assortir, agréable à porter."};
-    static const char *const last[] = {"Lavage à 30 degrés.", "Fabriqué au Portugal.", "Fabriqué en France.", "Matière certifiée, teinture sans métaux lourds.", "Confectionné en petite série."};
+    static const char *const first[] = {
+        "Un essentiel du vestiaire, pensé pour durer.", "La pièce que l'on garde d'une saison à l'autre.",
+        "Notre équipe l'a dessinée à Lyon, dans un esprit simple et juste.",
+        "Une allure nette, un confort de tous les jours.", "Facile à assortir, agréable à porter."};
+    static const char *const last[] = {"Lavage à 30 degrés.", "Fabriqué au Portugal.", "Fabriqué en France.",
+                                       "Matière certifiée, teinture sans métaux lourds.",
+                                       "Confectionné en petite série."};
     const struct cut *c = p->cut;
     const char *colour = c->fem ? p->colour->fr_fem : p->colour->fr, *plural = "";
     size_t n = strlen(c->title);
-    bool many = (c->id >= SNEAKER && c->id <= MULE) || c->id == SUNGLASSES || c->id == EARRINGS || c->id == HOOPS || c->id == SOCKS || c->id == GLOVES;
-    bool takes_s = many && !strchr(colour, ' ') && strcmp(colour, "marron") != 0 && strcmp(colour, "orange") != 0 && strcmp(colour, "camel") != 0 && strcmp(colour, "bordeaux") != 0 &&
-                   strcmp(colour, "crème") != 0 && strcmp(colour, "kaki") != 0 && strcmp(colour, "moutarde") != 0 && strcmp(colour, "rouille") != 0 && strcmp(colour, "turquoise") != 0 &&
-                   strcmp(colour, "lavande") != 0 && strcmp(colour, "fuchsia") != 0 && strcmp(colour, "pêche") != 0 && strcmp(colour, "gris") != 0;
+    bool many = (c->id >= SNEAKER && c->id <= MULE) || c->id == SUNGLASSES || c->id == EARRINGS ||
+                c->id == HOOPS || c->id == SOCKS || c->id == GLOVES;
+    bool takes_s =
+        many && !strchr(colour, ' ') && strcmp(colour, "marron") != 0 && strcmp(colour, "orange") != 0 &&
+        strcmp(colour, "camel") != 0 && strcmp(colour, "bordeaux") != 0 && strcmp(colour, "crème") != 0 &&
+        strcmp(colour, "kaki") != 0 && strcmp(colour, "moutarde") != 0 && strcmp(colour, "rouille") != 0 &&
+        strcmp(colour, "turquoise") != 0 && strcmp(colour, "lavande") != 0 && strcmp(colour, "fuchsia") != 0 &&
+        strcmp(colour, "pêche") != 0 && strcmp(colour, "gris") != 0;
     if (takes_s) plural = "s";
     const char *cloth = fabrics[p->fabric].fr;
-    bool say_cloth = !strstr(c->title, " en ") && n < 24 && p->fabric != FAB_JERSEY && p->fabric != FAB_TWILL && p->fabric != FAB_METAL && p->fabric != FAB_PLASTIC && p->fabric != FAB_TECH &&
+    bool say_cloth = !strstr(c->title, " en ") && n < 24 && p->fabric != FAB_JERSEY && p->fabric != FAB_TWILL &&
+                     p->fabric != FAB_METAL && p->fabric != FAB_PLASTIC && p->fabric != FAB_TECH &&
                      p->fabric != FAB_MESH && c->id != STRAW && c->id != FEDORA;
     const char *pattern = c->fem ? patterns[p->pattern].title_fem : patterns[p->pattern].title;
-    snprintf(p->title, sizeof p->title, "%s%s%s%s %s%s", c->title, say_cloth ? " en " : "", say_cloth ? cloth : "", pattern, colour, plural);
+    snprintf(p->title, sizeof p->title, "%s%s%s%s %s%s", c->title, say_cloth ? " en " : "",
+             say_cloth ? cloth : "", pattern, colour, plural);
     snprintf(p->description, sizeof p->description, "%s %s %s Coloris %s. %s", first[rng_below(r, 5)], c->says,
-             p->gender == 'm' ? "Coupe homme." : p->gender == 'w' ? "Coupe femme." : "Coupe mixte.", p->colour->fr, last[rng_below(r, 5)]);
+             p->gender == 'm'   ? "Coupe homme."
+             : p->gender == 'w' ? "Coupe femme."
+                                : "Coupe mixte.",
+             p->colour->fr, last[rng_below(r, 5)]);
     snprintf(p->id, sizeof p->id, "PND-%04d", p->number + 1);
 }
 
@@ -368,486 +595,9 @@ void product_choose(struct product *p, uint64_t seed, int number)
     p->cut = choose_cut(&r, number);
     choose_attributes(p, &r);
     choose_price(p, &r);
-    p->brand = p->style == SPORTS && rng_chance(&r, .5) ? "Lumen Sport" : brands[rng_below(&r, (int)(sizeof brands / sizeof *brands))];
+    p->brand = p->style == SPORTS && rng_chance(&r, .5)
+                   ? "Lumen Sport"
+                   : brands[rng_below(&r, (int)(sizeof brands / sizeof *brands))];
     choose_sizes(p, &r);
     choose_words(p, &r);
-}
-
-/* --- drawing ------------------------------------------------------------------------------------ */
-
-struct wardrobe { /* the materials of one product */
-    struct material cloth, trim, lining, extra;
-    struct rgb thread, button, metal;
-};
-
-static struct top_look top_base(const struct product *p, struct rng *r)
-{
-    bool w = p->gender == 'w';
-    struct top_look l = {.top = 120, .neck_w = w ? 52 : 55, .neck_drop = w ? 58 : 46, .shoulder_w = w ? 118 : 142, .shoulder_drop = w ? 30 : 36,
-                         .chest_w = w ? 112 : 132, .armpit = w ? 258 : 282, .waist_w = w ? 101 : 127, .waist = w ? 370 : 420, .hem_w = w ? 115 : 130,
-                         .hem = w ? 512 : 566, .hem_round = 5, .cuff_w = 50, .neck = NECK_CREW};
-    l.hem += rng_range(r, -14, 14);
-    l.hem_w += rng_range(r, -4, 6);
-    l.chest_w += rng_range(r, -3, 3);
-    l.neck_drop += rng_range(r, -4, 4);
-    return l;
-}
-
-static void short_sleeves(struct top_look *l, bool w)
-{
-    l->sleeve = w ? 96 : 132;
-    l->sleeve_angle = w ? 32 : 36;
-    l->cuff_w = w ? 72 : 82;
-}
-
-static void long_sleeves(struct top_look *l, bool w, double cuff)
-{
-    l->sleeve = w ? 322 : 352;
-    l->sleeve_angle = 15;
-    l->cuff_w = cuff;
-}
-
-static void knit_look(struct top_look *l, bool w)
-{
-    long_sleeves(l, w, 52);
-    l->sleeve -= 22;
-    l->cuff = CUFF_RIB;
-    l->hem_kind = HEM_RIB;
-    l->chest_w += 6;
-    l->waist_w += 10;
-    l->hem_w += 4;
-}
-
-static void tee_family(const struct product *p, struct top_look *l)
-{
-    bool w = p->gender == 'w';
-    short_sleeves(l, w);
-    switch (p->cut->id) {
-    case TEE_V: l->neck = NECK_V; l->neck_drop += 30; break;
-    case TEE_PRINT: l->print = true; break;
-    case POLO: l->neck = NECK_POLO; l->front = FRONT_HALF; l->buttons = 3; break;
-    case LONGSLEEVE: long_sleeves(l, w, 48); break;
-    case HENLEY: long_sleeves(l, w, 48); l->front = FRONT_HALF; l->buttons = 3; l->cuff = CUFF_RIB; break;
-    default: break;
-    }
-}
-
-static void shirt_family(const struct product *p, struct top_look *l)
-{
-    bool w = p->gender == 'w';
-    long_sleeves(l, w, 52);
-    l->neck = NECK_SHIRT;
-    l->neck_w -= 4;
-    l->neck_drop = 42;
-    l->front = FRONT_BUTTONS;
-    l->buttons = 7;
-    l->cuff = CUFF_SHIRT;
-    l->hem_kind = HEM_TAIL;
-    l->hem += 16;
-    switch (p->cut->id) {
-    case SHIRT: if (!w) l->pockets = POCKET_CHEST; break;
-    case SHIRT_MAO: l->neck = NECK_MAO; break;
-    case SHIRT_DENIM: l->pockets = POCKET_CHEST_FLAPS; l->front = FRONT_SNAPS; break;
-    case SHIRT_SHORT: short_sleeves(l, w); l->sleeve += 8; l->cuff = CUFF_STITCH; l->hem_kind = HEM_STITCH; l->pockets = POCKET_CHEST; l->neck = NECK_POLO; break;
-    default: /* blouse */
-        l->cuff = CUFF_GATHER;
-        l->neck = NECK_V;
-        l->neck_drop = 96;
-        l->front = FRONT_PLAIN;
-        l->hem_kind = HEM_WAVE;
-        l->waves = 4;
-        l->cuff_w = 62;
-        break;
-    }
-}
-
-static void top_family(const struct product *p, struct top_look *l)
-{
-    switch (p->cut->id) {
-    case CAMISOLE:
-        l->neck = NECK_STRAPS;
-        l->neck_w = 62;
-        l->top = 170;
-        l->neck_drop = 64;
-        l->shoulder_w = 66;
-        l->shoulder_drop = 4;
-        l->hem_kind = HEM_WAVE;
-        l->waves = 3;
-        l->hem_w += 10;
-        break;
-    case TANK:
-        l->neck = NECK_SCOOP;
-        l->neck_w = 54;
-        l->neck_drop = 92;
-        l->shoulder_w = 88;
-        l->shoulder_drop = 14;
-        break;
-    case BOAT_TOP:
-        l->neck = NECK_BOAT;
-        l->neck_w = 84;
-        l->neck_drop = 24;
-        l->shoulder_drop = 16;
-        long_sleeves(l, true, 54);
-        l->sleeve = 230;
-        l->sleeve_angle = 20;
-        break;
-    case CROP_TOP:
-        l->hem = 410;
-        l->waist = 390;
-        l->hem_w = 100;
-        l->neck = NECK_SCOOP;
-        l->neck_drop = 84;
-        l->neck_w = 62;
-        if (p->fabric != FAB_SATIN) short_sleeves(l, true);
-        else l->shoulder_w = 88;
-        break;
-    default: /* tunic */
-        l->hem = 690;
-        l->hem_w = 136;
-        l->waist_w = 108;
-        l->neck = NECK_V;
-        l->neck_drop = 104;
-        long_sleeves(l, true, 66);
-        l->sleeve = 270;
-        l->sleeve_angle = 19;
-        break;
-    }
-}
-
-static void knit_family(const struct product *p, struct top_look *l)
-{
-    bool w = p->gender == 'w';
-    knit_look(l, w);
-    switch (p->cut->id) {
-    case SWEATER_V: l->neck = NECK_V; l->neck_drop = 108; break;
-    case TURTLENECK: l->neck = NECK_TURTLE; l->neck_w = 46; l->neck_drop = 22; break;
-    case CABLE_KNIT: if (rng_below(&(struct rng){p->seed}, 2)) { l->neck = NECK_TURTLE; l->neck_w = 48; l->neck_drop = 22; } break;
-    case CARDIGAN: l->neck = NECK_V; l->neck_drop = 150; l->front = FRONT_BUTTONS; l->buttons = 5; if (!w) l->pockets = POCKET_PATCH; break;
-    case HOODIE: l->neck = NECK_HOOD; l->pockets = POCKET_KANGAROO; l->neck_w = 56; break;
-    case HOODIE_ZIP: l->neck = NECK_HOOD; l->front = FRONT_ZIP; l->neck_w = 56; l->pockets = POCKET_WELT; break;
-    default: break;
-    }
-}
-
-static void outer_family(const struct product *p, struct top_look *l, struct wardrobe *m)
-{
-    bool w = p->gender == 'w';
-    long_sleeves(l, w, 58);
-    l->cuff = CUFF_TAB;
-    l->shoulder_w += 6;
-    l->chest_w += 8;
-    l->waist_w += 8;
-    l->hem_w += 4;
-    m->lining = material_plain(FAB_SATIN, rgb_mix(p->shade[0], rgb_hex(0x5a4640), .5));
-    switch (p->cut->id) {
-    case DENIM_JACKET: l->hem = w ? 500 : 560; l->neck = NECK_POLO; l->front = FRONT_SNAPS; l->buttons = 6; l->pockets = POCKET_CHEST_FLAPS; l->hem_kind = HEM_BAND; l->cuff = CUFF_SHIRT; break;
-    case BIKER: l->hem = w ? 500 : 560; l->neck = NECK_BIKER; l->neck_drop = 150; l->front = FRONT_ZIP; l->pockets = POCKET_ZIP; break;
-    case BOMBER: l->hem = w ? 520 : 580; l->neck = NECK_MAO; l->front = FRONT_ZIP; l->pockets = POCKET_WELT; l->hem_kind = HEM_RIB; l->cuff = CUFF_RIB; l->sleeve -= 20; break;
-    case PARKA: l->hem = w ? 660 : 680; l->neck = NECK_HOOD; l->front = FRONT_ZIP; l->pockets = POCKET_PATCH | POCKET_FLAPS; l->hem_w += 8; break;
-    case TRENCH: l->hem = 740; l->neck = NECK_LAPEL; l->neck_drop = 170; l->front = FRONT_DOUBLE; l->belt = true; l->pockets = POCKET_WELT; l->hem_w += 24; break;
-    case COAT: l->hem = w ? 740 : 730; l->neck = NECK_LAPEL; l->neck_drop = 180; l->front = FRONT_BUTTONS; l->buttons = 3; l->pockets = POCKET_FLAPS; l->hem_w += 14; break;
-    case PEACOAT: l->hem = w ? 580 : 620; l->neck = NECK_PEAK; l->neck_drop = 130; l->front = FRONT_DOUBLE; l->pockets = POCKET_WELT; break;
-    case PUFFER:
-        l->hem = w ? 530 : 575;
-        if (p->number & 1) { l->neck = NECK_FUNNEL; l->neck_drop = 24; l->neck_w = 50; }
-        else l->neck = NECK_HOOD;
-        l->front = FRONT_ZIP;
-        l->quilted = true;
-        l->chest_w += 8;
-        break;
-    case BLAZER: case BLAZER_DOUBLE: case TUXEDO:
-        l->hem = w ? 530 : 580;
-        l->neck = p->cut->id == TUXEDO ? NECK_SHAWL : p->cut->id == BLAZER ? NECK_LAPEL : NECK_PEAK;
-        l->neck_drop = p->cut->id == BLAZER_DOUBLE ? 170 : 200;
-        l->front = p->cut->id == BLAZER_DOUBLE ? FRONT_DOUBLE : FRONT_BUTTONS;
-        l->buttons = p->cut->id == TUXEDO ? 1 : 2;
-        l->hem_kind = p->cut->id == BLAZER_DOUBLE ? HEM_STITCH : HEM_CUTAWAY;
-        l->pockets = POCKET_FLAPS;
-        l->waist_w -= 12;
-        break;
-    default: /* waistcoat */
-        l->sleeve = 0;
-        l->shoulder_w = w ? 88 : 98;
-        l->shoulder_drop = 18;
-        l->hem = w ? 500 : 530;
-        l->waist_w -= 12;
-        l->neck = NECK_V;
-        l->neck_drop = 190;
-        l->front = FRONT_BUTTONS;
-        l->buttons = 5;
-        l->hem_kind = HEM_CUTAWAY;
-        l->pockets = POCKET_FLAPS;
-        break;
-    }
-}
-
-static void dress_family(const struct product *p, struct top_look *l, struct rng *r)
-{
-    l->waist_w = 84;
-    l->waist = 330;
-    l->chest_w = 103;
-    l->armpit = 236;
-    l->hem_round = 14;
-    l->hem_kind = HEM_WAVE;
-    l->waist_seam = 330;
-    l->neck = NECK_SCOOP;
-    l->neck_drop = 76;
-    short_sleeves(l, true);
-    switch (p->cut->id) {
-    case DRESS_WRAP: l->neck = NECK_WRAP; l->neck_drop = 124; l->hem = 690; l->hem_w = 172; l->waves = 5; l->belt = true; if (rng_chance(r, .5)) { l->sleeve = 200; l->sleeve_angle = 22; } break;
-    case DRESS_SKATER: l->hem = 600; l->hem_w = 196; l->waves = 6; l->gathered = rng_chance(r, .5); if (rng_chance(r, .5)) { l->sleeve = 0; l->shoulder_w = 88; l->shoulder_drop = 14; } break;
-    case DRESS_SHEATH: l->hem = 680; l->hem_w = 104; l->waist_w = 86; l->waves = 0; l->hem_kind = HEM_STITCH; l->neck = NECK_BOAT; l->neck_w = 72; l->neck_drop = 36; l->sleeve = 60; l->belt = rng_chance(r, .4); break;
-    case DRESS_MAXI: l->hem = 860; l->hem_w = 190; l->waves = 6; l->gathered = true; if (rng_chance(r, .5)) { l->neck = NECK_STRAPS; l->neck_w = 60; l->top = 150; l->shoulder_w = 64; l->shoulder_drop = 4; l->sleeve = 0; } else { l->neck = NECK_V; l->neck_drop = 110; l->sleeve = 190; l->sleeve_angle = 24; l->cuff_w = 70; } break;
-    case DRESS_SLIP: l->neck = NECK_STRAPS; l->neck_w = 60; l->top = 150; l->shoulder_w = 64; l->shoulder_drop = 4; l->sleeve = 0; l->hem = 720; l->hem_w = 132; l->waves = 3; l->waist_seam = 0; l->neck_drop = 70; break;
-    case DRESS_SHIRT: l->neck = NECK_SHIRT; l->neck_drop = 42; l->front = FRONT_BUTTONS; l->buttons = 9; l->hem = 680; l->hem_w = 150; l->waves = 4; l->belt = true; l->sleeve = 150; l->sleeve_angle = 26; break;
-    default: /* knitted */
-        l->hem = 640;
-        l->hem_w = 112;
-        l->waist_w = 98;
-        l->waves = 0;
-        l->waist_seam = 0;
-        long_sleeves(l, true, 50);
-        l->sleeve -= 20;
-        l->cuff = CUFF_RIB;
-        l->hem_kind = HEM_RIB;
-        if (rng_chance(r, .6)) { l->neck = NECK_TURTLE; l->neck_w = 46; l->neck_drop = 22; }
-        else l->neck = NECK_CREW;
-        break;
-    }
-}
-
-static struct rgb thread_for(const struct product *p)
-{
-    if (p->fabric == FAB_DENIM) return rgb_luma(p->shade[0]) > .75 ? rgb_hex(0xd8d4cc) : rgb_hex(0xc9924a);
-    return rgb_luma(p->shade[0]) < .3 ? rgb_mix(p->shade[0], rgb_hex(0xffffff), .16) : rgb_scale(p->shade[0], .8);
-}
-
-static enum rc wardrobe_init(struct wardrobe *m, const struct product *p, struct err *err)
-{
-    struct rng r = {p->seed ^ 5};
-    double scale = rng_range(&r, .6, 1.05);
-    if (p->pattern == PAT_GINGHAM) scale *= .7;
-    enum rc rc = material_init(&m->cloth, p->fabric, p->pattern, p->shade[0], p->shade[1], p->shade[2], scale, p->seed, err);
-    if (rc) return rc;
-    m->lining = material_plain(p->fabric, p->shade[0]);
-    enum fabric rib = p->fabric == FAB_JERSEY || p->fabric == FAB_KNIT || p->fabric == FAB_FLEECE || p->fabric == FAB_CABLE || p->fabric == FAB_TECH || p->fabric == FAB_SUEDE ||
-                              p->fabric == FAB_RIB || (p->fabric == FAB_SATIN && p->cut->id == BOMBER) ? FAB_RIB : p->fabric;
-    m->trim = material_plain(rib, p->pattern == PAT_BLOCK ? p->shade[1] : p->shade[0]);
-    m->trim.second = p->shade[1];
-    m->trim.third = p->shade[2];
-    m->extra = material_plain(p->fabric, p->shade[1]);
-    m->thread = thread_for(p);
-    static const unsigned buttons[] = {0xf3f1ea, 0x2a2624, 0x6b4f3a};
-    m->button = rgb_hex(rgb_luma(p->shade[0]) > .6 ? buttons[rng_below(&r, 2) * 2] : buttons[rng_chance(&r, .5) ? 1 : 0]);
-    m->metal = rng_chance(&r, .6) ? rgb_hex(0xc4c6ca) : rgb_hex(0xc8a254);
-    return RC_OK;
-}
-
-static void draw_top(const struct product *p, struct pen *pen, struct wardrobe *m)
-{
-    struct rng r = {p->seed ^ 11};
-    struct top_look l = top_base(p, &r);
-    enum cut_id id = p->cut->id;
-    if (id <= HENLEY) tee_family(p, &l);
-    else if (id <= BLOUSE) shirt_family(p, &l);
-    else if (id <= TUNIC) top_family(p, &l);
-    else if (id <= HOODIE_ZIP) knit_family(p, &l);
-    else if (id <= WAISTCOAT) outer_family(p, &l, m);
-    else dress_family(p, &l, &r);
-    bool cut_and_sewn = id >= SHIRT && id <= BLOUSE;
-    if (cut_and_sewn || id >= DENIM_JACKET) {
-        bool ribbed = id == BOMBER || id == DRESS_KNIT;
-        if (!ribbed) m->trim = m->cloth; /* borrowed: the tile is released once, with the cloth */
-    }
-    if (id == TUXEDO) m->trim = material_plain(FAB_SATIN, rgb_hex(0x1c1c20));
-    l.cloth = &m->cloth;
-    l.trim = &m->trim;
-    l.lining = &m->lining;
-    l.yoke = p->pattern == PAT_BLOCK ? &m->extra : NULL;
-    l.thread = m->thread;
-    l.button = l.front == FRONT_ZIP || l.front == FRONT_SNAPS ? m->metal : m->button;
-    double x0, y0, x1, y1;
-    top_extent(&l, &x0, &y0, &x1, &y1);
-    pen_fit(pen, x0, y0, x1, y1, 44);
-    top_draw(pen, &l);
-}
-
-static struct bottom_look bottom_base(const struct product *p, const struct wardrobe *m)
-{
-    bool w = p->gender == 'w';
-    return (struct bottom_look){.top = 80, .waist_w = w ? 82 : 96, .hip_w = w ? 112 : 116, .rise = w ? 158 : 160, .knee_w = 43, .hem_w = 37, .hem = 740, .band = 27, .spread = 20,
-                                .cloth = &m->cloth, .trim = &m->trim, .thread = m->thread, .button = m->button};
-}
-
-static void draw_bottom(const struct product *p, struct pen *pen, struct wardrobe *m)
-{
-    struct rng r = {p->seed ^ 12};
-    struct bottom_look l = bottom_base(p, m);
-    switch (p->cut->id) {
-    case CHINO: l.turn_up = rng_chance(&r, .4); break;
-    case SUIT_TROUSERS: l.crease = true; l.pleats = true; l.hem_w = 40; break;
-    case WIDE_TROUSERS: l.knee_w = 58; l.hem_w = 66; l.spread = 10; l.pleats = true; l.hip_w = 118; l.elastic = rng_chance(&r, .3); break;
-    case CARGO: l.cargo = true; l.knee_w = 50; l.hem_w = 42; l.cuff = rng_chance(&r, .5) ? CUFF_GATHER : CUFF_STITCH; break;
-    case JEANS_SLIM: l.denim = true; l.knee_w = 38; l.hem_w = 29; l.spread = 24; break;
-    case JEANS_STRAIGHT: l.denim = true; l.turn_up = rng_chance(&r, .3); break;
-    case JEANS_FLARE: l.denim = true; l.knee_w = 38; l.hem_w = 62; l.spread = 8; break;
-    case JOGGER: l.elastic = true; l.cuff = CUFF_RIB; l.hem = 700; l.knee_w = 46; l.hem_w = 34; l.side_stripe = rng_chance(&r, .4); break;
-    case LEGGING: l.elastic = true; l.band = 40; l.knee_w = 32; l.hem_w = 22; l.spread = 22; l.waist_w = 78; l.hip_w = 98; l.rise = 140; break;
-    case SHORT_CHINO: l.hem = 420; l.hem_w = 58; l.spread = 12; l.turn_up = rng_chance(&r, .4); break;
-    case SHORT_DENIM: l.denim = true; l.hem = 330; l.hem_w = 62; l.spread = 6; l.turn_up = true; break;
-    default: l.elastic = true; l.hem = 370; l.hem_w = 66; l.spread = 8; l.side_stripe = true; break;
-    }
-    if (l.denim) {
-        l.wash = rgb_luma(p->shade[0]) < .8 ? rng_range(&r, .3, 1) : 0;
-        l.button = rgb_hex(0xb5884e);
-    }
-    if (!l.elastic) m->trim = m->cloth;
-    double w = fmax(l.hip_w, l.spread + 2 * l.hem_w) + 10;
-    if (l.cargo) w += 26;
-    pen_fit(pen, -w, l.top - 12, w, l.hem + (l.cuff == CUFF_RIB ? 40 : 10), l.hem < 500 ? 70 : 44);
-    bottom_draw(pen, &l);
-}
-
-static void draw_skirt(const struct product *p, struct pen *pen, struct wardrobe *m)
-{
-    struct rng r = {p->seed ^ 13};
-    struct skirt_look l = {.top = 150, .waist_w = 84, .hip_w = 118, .hem_w = 118, .hem = 560, .band = 28, .cloth = &m->cloth, .thread = m->thread, .button = m->button};
-    switch (p->cut->id) {
-    case SKIRT_PENCIL: l.slit = true; l.hem_w = 108; l.hip_w = 114; break;
-    case SKIRT_SKATER: l.hem = 470; l.hem_w = 200; l.hip_w = 134; l.waves = 6; break;
-    case SKIRT_PLEATED: l.hem = 600; l.hem_w = 178; l.hip_w = 122; l.pleated = true; l.waves = 7; break;
-    case SKIRT_MAXI: l.hem = 740; l.hem_w = 196; l.hip_w = 124; l.tiers = true; l.waves = 6; break;
-    default: l.hem = 470; l.hem_w = 150; l.hip_w = 122; l.buttons = true; l.button = m->metal; break;
-    }
-    if (p->cut->id == SKIRT_PENCIL && rng_chance(&r, .4)) l.wrap = true;
-    pen_fit(pen, -l.hem_w - 16, l.top - 14, l.hem_w + 16, l.hem + 40, 56);
-    skirt_draw(pen, &l);
-}
-
-static void draw_jumpsuit(const struct product *p, struct pen *pen, struct wardrobe *m)
-{
-    struct rng r = {p->seed ^ 14};
-    struct top_look l = top_base(p, &r);
-    dress_family(p, &l, &r);
-    l.waist_seam = 0;
-    l.waist = l.hem = 336;
-    l.hem_w = l.waist_w = 88;
-    l.hem_round = 4;
-    l.hem_kind = HEM_STITCH;
-    l.waves = 0;
-    l.neck = rng_chance(&r, .5) ? NECK_V : NECK_STRAPS;
-    l.neck_drop = 96;
-    l.cuff = CUFF_STITCH;
-    l.gathered = false;
-    short_sleeves(&l, true);
-    if (l.neck == NECK_STRAPS) {
-        l.sleeve = 0;
-        l.neck_w = 60;
-        l.top = 158;
-        l.neck_drop = 62;
-        l.shoulder_w = 64;
-        l.shoulder_drop = 4;
-    }
-    l.belt = true;
-    m->trim = m->cloth;
-    l.cloth = &m->cloth;
-    l.trim = &m->cloth;
-    l.lining = &m->lining;
-    l.thread = m->thread;
-    l.button = m->button;
-    struct bottom_look b = bottom_base(p, m);
-    b.top = 332;
-    b.waist_w = 88;
-    b.band = 0;
-    b.elastic = true;
-    b.knee_w = 50;
-    b.hem_w = 52;
-    b.hem = 900;
-    b.spread = 14;
-    pen_fit(pen, -175, 80, 175, 912, 40);
-    bottom_draw(pen, &b);
-    top_draw(pen, &l);
-}
-
-static void draw_shoe(const struct product *p, struct pen *pen, struct wardrobe *m)
-{
-    struct rng r = {p->seed ^ 15};
-    static const enum shoe kinds[] = {[SNEAKER - SNEAKER] = SHOE_SNEAKER, [CANVAS_SHOE - SNEAKER] = SHOE_CANVAS, [BOOT - SNEAKER] = SHOE_BOOT, [RUNNER - SNEAKER] = SHOE_RUNNER, [OXFORD - SNEAKER] = SHOE_OXFORD,
-                                      [LOAFER - SNEAKER] = SHOE_LOAFER, [CHELSEA - SNEAKER] = SHOE_CHELSEA, [PUMP - SNEAKER] = SHOE_PUMP, [HEEL_SANDAL - SNEAKER] = SHOE_HEEL_SANDAL,
-                                      [BALLERINA - SNEAKER] = SHOE_BALLERINA, [SANDAL - SNEAKER] = SHOE_SANDAL, [MULE - SNEAKER] = SHOE_MULE};
-    enum shoe kind = kinds[p->cut->id - SNEAKER];
-    bool sport = kind == SHOE_RUNNER || kind == SHOE_SNEAKER || kind == SHOE_CANVAS;
-    struct material second = material_plain(p->fabric == FAB_MESH ? FAB_TECH : p->fabric, sport && rng_chance(&r, .6) ? p->shade[1] : rgb_scale(p->shade[0], sport ? .75 : .92));
-    struct material sole = material_plain(sport ? FAB_RUBBER : FAB_LEATHER, sport ? rgb_hex(rng_chance(&r, .8) ? 0xf2f0ea : 0x2b2b2d) : kind == SHOE_PUMP || kind == SHOE_HEEL_SANDAL ? rgb_scale(p->shade[0], .75) : rgb_hex(rng_chance(&r, .5) ? 0x3a2a20 : 0x77563a));
-    if (kind == SHOE_HEEL_SANDAL || kind == SHOE_BALLERINA) second = material_plain(p->fabric, kind == SHOE_BALLERINA ? p->shade[0] : rgb_mix(p->shade[0], rgb_hex(0xc9a27c), .5));
-    struct shoe_look l = {.kind = kind, .upper = &m->cloth, .second = &second, .sole = &sole, .lace = sport ? rgb_hex(rgb_luma(p->shade[0]) > .85 ? 0xe9e7e2 : 0xf7f6f2) : rgb_scale(p->shade[0], .7),
-                          .metal = m->metal, .heel = rng_range(&r, 84, 122)};
-    pen_fit(pen, -212, 190, 216, 560, 34);
-    if (kind == SHOE_BOOT || kind == SHOE_CHELSEA) pen_fit(pen, -206, 120, 212, 560, 34);
-    shoes_draw(pen, &l);
-}
-
-static void draw_bag(const struct product *p, struct pen *pen, struct wardrobe *m)
-{
-    struct rng r = {p->seed ^ 16};
-    struct material trim = material_plain(p->fabric == FAB_CANVAS || p->fabric == FAB_STRAW || p->fabric == FAB_TECH ? FAB_LEATHER : p->fabric,
-                                          p->fabric == FAB_CANVAS || p->fabric == FAB_STRAW ? rgb_hex(rng_chance(&r, .5) ? 0x8a5a34 : 0x3a2a22) : rgb_scale(p->shade[0], .8));
-    struct bag_look l = {.kind = (enum bag)(p->cut->id - TOTE), .body = &m->cloth, .trim = &trim, .metal = m->metal,
-                         .quilted = (p->cut->id == SHOULDER || p->cut->id == CLUTCH) && rng_chance(&r, .55)};
-    pen_fit(pen, -250, p->cut->id == CLUTCH || p->cut->id == ENVELOPE ? 200 : 100, 250, 680, 30);
-    bag_draw(pen, &l);
-}
-
-static void draw_thing(const struct product *p, struct pen *pen, struct wardrobe *m)
-{
-    struct rng r = {p->seed ^ 17};
-    static const unsigned stones[] = {0x1f6f63, 0x8c1d3a, 0x2b4f9c, 0xe9e4da, 0x2a2a2e, 0xd98ba0, 0x6b4a9a};
-    struct thing_look l = {.kind = (enum thing)(p->cut->id - BELT), .main = &m->cloth, .second = &m->extra, .metal = m->metal, .stone = rgb_hex(stones[rng_below(&r, 7)]), .shape = rng_below(&r, 3)};
-    struct material other = m->extra;
-    switch (l.kind) {
-    case THING_CAP: case THING_BEANIE: other = material_plain(p->fabric, rng_chance(&r, .75) ? p->shade[0] : p->shade[1]); break;
-    case THING_TIE: other = material_plain(p->fabric, p->shade[0]); break;
-    case THING_SHAWL: other = material_plain(p->fabric, p->shade[1]); break;
-    case THING_GLOVES: other = material_plain(FAB_RIB, rgb_scale(p->shade[0], .85)); break;
-    case THING_FEDORA: case THING_STRAW: other = material_plain(FAB_SATIN, rgb_hex(rng_chance(&r, .5) ? 0x232428 : 0x6a1f2f)); break;
-    case THING_SUNGLASSES: other = material_plain(FAB_PLASTIC, rgb_hex(rng_chance(&r, .5) ? 0x3a3f36 : 0x5a4030)); break;
-    case THING_WATCH:
-        other = material_plain(FAB_PLASTIC, rgb_hex(rng_chance(&r, .5) ? 0xf5f3ee : 0x20242c));
-        if (p->fabric == FAB_METAL) m->cloth.base = l.metal;
-        break;
-    default: break;
-    }
-    if (p->cut->palette == PAL_METAL) l.metal = p->shade[0];
-    l.second = &other;
-    static const short extents[][4] = {
-        [THING_BELT] = {-236, 296, 236, 604}, [THING_TIE] = {-150, 40, 150, 724}, [THING_BOW] = {-214, 300, 214, 500}, [THING_SCARF] = {-150, 110, 150, 740},
-        [THING_SHAWL] = {-214, 230, 206, 644}, [THING_CAP] = {-176, 236, 268, 536}, [THING_BEANIE] = {-180, 180, 180, 600}, [THING_FEDORA] = {-266, 250, 266, 590},
-        [THING_STRAW] = {-266, 250, 266, 590}, [THING_SUNGLASSES] = {-232, 320, 232, 500}, [THING_WATCH] = {-150, 90, 150, 730}, [THING_EARRINGS] = {-170, 196, 170, 480},
-        [THING_HOOPS] = {-204, 330, 204, 546}, [THING_NECKLACE] = {-186, 160, 186, 670}, [THING_BRACELET] = {-188, 250, 188, 550}, [THING_SOCKS] = {-140, 90, 210, 612},
-        [THING_WALLET] = {-192, 286, 196, 530}, [THING_GLOVES] = {-236, 190, 236, 652}};
-    const short *e = extents[l.kind];
-    pen_fit(pen, e[0], e[1], e[2], e[3], l.kind == THING_EARRINGS || l.kind == THING_HOOPS ? 120 : 70);
-    thing_draw(pen, &l);
-}
-
-enum rc product_draw(const struct product *p, struct pen *pen, struct err *err)
-{
-    struct wardrobe m = {0};
-    enum rc rc = wardrobe_init(&m, p, err);
-    if (rc) return rc;
-    double turn = rng_range(&pen->rng, -.014, .014);
-    pen->turn_cos = cos(turn);
-    pen->turn_sin = sin(turn);
-    cairo_surface_t *tile = m.cloth.tile; /* draw_*() may hand the cloth on */
-    enum cut_id id = p->cut->id;
-    if (id == JUMPSUIT) draw_jumpsuit(p, pen, &m);
-    else if (id <= DRESS_KNIT) draw_top(p, pen, &m);
-    else if (id <= SHORT_SPORT) draw_bottom(p, pen, &m);
-    else if (id <= SKIRT_DENIM) draw_skirt(p, pen, &m);
-    else if (id <= MULE) draw_shoe(p, pen, &m);
-    else if (id <= DUFFEL) draw_bag(p, pen, &m);
-    else draw_thing(p, pen, &m);
-    if (tile) cairo_surface_destroy(tile);
-    if (pen->failed) return err_set(err, RC_NOMEM, "no memory to draw product %d", p->number + 1);
-    return RC_OK;
 }

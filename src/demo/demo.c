@@ -15,7 +15,14 @@
 #include <unistd.h>
 
 /* DEMO_VERSION rises when the drawing changes: what older ones drew is drawn again. */
-enum { DEMO_VERSION = 3, DETAIL_EVERY = 6, JPEG_QUALITY = 88, SHOPS = 12, THUMBNAIL_PX = 320, PATH_BYTES = 4096 };
+enum {
+    DEMO_VERSION = 4,
+    DETAIL_EVERY = 6,
+    JPEG_QUALITY = 88,
+    SHOPS = 12,
+    THUMBNAIL_PX = 320,
+    PATH_BYTES = 4096
+};
 
 struct drawing {
     const struct demo_options *o;
@@ -46,7 +53,10 @@ out:
     return rc;
 }
 
-static bool has_detail(const struct product *p) { return product_lies_flat(p) && p->number % DETAIL_EVERY == 0; }
+static bool has_detail(const struct product *p)
+{
+    return product_lies_flat(p) && p->number % DETAIL_EVERY == 0;
+}
 
 static enum rc draw_product(const struct demo_options *o, int number, struct err *err)
 {
@@ -136,13 +146,20 @@ static enum rc draw_all(struct drawing *d, struct err *err)
     return RC_OK;
 }
 
-static const struct { const char *code, *name, *city, *postcode; } shops[SHOPS] = {
+static const struct {
+    const char *code, *name, *city, *postcode;
+} shops[SHOPS] = {
     {"web", "Boutique en ligne", "", ""},
-    {"paris-marais", "Paris Marais", "Paris", "75004"}, {"paris-batignolles", "Paris Batignolles", "Paris", "75017"},
-    {"lyon-presquile", "Lyon Presqu'île", "Lyon", "69002"}, {"marseille-joliette", "Marseille Joliette", "Marseille", "13002"},
-    {"bordeaux-chartrons", "Bordeaux Chartrons", "Bordeaux", "33000"}, {"lille-vieux", "Lille Vieux-Lille", "Lille", "59000"},
-    {"nantes-graslin", "Nantes Graslin", "Nantes", "44000"}, {"toulouse-capitole", "Toulouse Capitole", "Toulouse", "31000"},
-    {"strasbourg-krutenau", "Strasbourg Krutenau", "Strasbourg", "67000"}, {"rennes-sainte-anne", "Rennes Sainte-Anne", "Rennes", "35000"},
+    {"paris-marais", "Paris Marais", "Paris", "75004"},
+    {"paris-batignolles", "Paris Batignolles", "Paris", "75017"},
+    {"lyon-presquile", "Lyon Presqu'île", "Lyon", "69002"},
+    {"marseille-joliette", "Marseille Joliette", "Marseille", "13002"},
+    {"bordeaux-chartrons", "Bordeaux Chartrons", "Bordeaux", "33000"},
+    {"lille-vieux", "Lille Vieux-Lille", "Lille", "59000"},
+    {"nantes-graslin", "Nantes Graslin", "Nantes", "44000"},
+    {"toulouse-capitole", "Toulouse Capitole", "Toulouse", "31000"},
+    {"strasbourg-krutenau", "Strasbourg Krutenau", "Strasbourg", "67000"},
+    {"rennes-sainte-anne", "Rennes Sainte-Anne", "Rennes", "35000"},
     {"nice-carabacel", "Nice Carabacel", "Nice", "06000"},
 };
 
@@ -159,21 +176,28 @@ static int stock_of(const struct demo_options *o, const struct product *p, int s
     return 1 + rng_below(&r, shop == 0 ? 60 : 6);
 }
 
-static void write_offers(const struct demo_options *o, const struct product *p, struct buf *feed, struct buf *stock)
+static void write_offers(const struct demo_options *o, const struct product *p, struct buf *feed,
+                         struct buf *stock)
 {
     static const char *const in[] = {"out_of_stock", "in_stock"};
     for (int s = 0; p->sizes[s]; s++) {
         char id[48];
         snprintf(id, sizeof id, "%s-%s", p->id, p->sizes[s]);
-        buf_addf(feed, "%s\t%s\t%s\thttps://boutique.example/p/%s\t%s.jpg\t", id, p->title, p->description, p->id, p->id);
+        buf_addf(feed, "%s\t%s\t%s\thttps://boutique.example/p/%s\t%s.jpg\t", id, p->title, p->description,
+                 p->id, p->id);
         if (has_detail(p)) buf_addf(feed, "%s-2.jpg", p->id);
         buf_addc(feed, '\t');
         add_price(feed, p->price_cents);
         buf_addc(feed, '\t');
         add_price(feed, p->sale_cents);
-        buf_addf(feed, "\t%s\t%s\t%s > %s\t%s\t%s\t%s\t%s\tadulte\t%s\t%s\t%s\t%s\t%s\n", in[stock_of(o, p, s, 0) > 0], p->brand,
-                 p->gender == 'm' ? "Homme" : p->gender == 'w' ? "Femme" : "Mixte", product_type(p), product_google(p), p->colour->fr, p->sizes[s],
-                 product_gender(p, false), product_material(p, false), product_pattern(p, false), p->id, product_season(p, false), product_style(p, false));
+        buf_addf(feed, "\t%s\t%s\t%s > %s\t%s\t%s\t%s\t%s\tadulte\t%s\t%s\t%s\t%s\t%s\n",
+                 in[stock_of(o, p, s, 0) > 0], p->brand,
+                 p->gender == 'm'   ? "Homme"
+                 : p->gender == 'w' ? "Femme"
+                                    : "Mixte",
+                 product_type(p), product_google(p), p->colour->fr, p->sizes[s], product_gender(p, false),
+                 product_material(p, false), product_pattern(p, false), p->id, product_season(p, false),
+                 product_style(p, false));
         for (int k = 1; k < SHOPS; k++) { /* the web shop's are in the feed */
             int n = stock_of(o, p, s, k);
             buf_addf(stock, "%s\t%s\t", shops[k].code, id);
@@ -195,15 +219,19 @@ static enum rc write_table(const struct demo_options *o, const char *name, struc
 
 static void product_row(const struct product *p, struct buf *b)
 {
-    buf_addf(b, "images/%s.jpg,%s,%s,%s,%s,%s,%s,%s,%s,\"%s\"\n", p->id, p->id, product_category(p), p->colour->name, product_gender(p, true),
-             product_season(p, true), product_style(p, true), product_pattern(p, true), product_material(p, true), p->title);
+    buf_addf(b, "images/%s.jpg,%s,%s,%s,%s,%s,%s,%s,%s,\"%s\"\n", p->id, p->id, product_category(p),
+             p->colour->name, product_gender(p, true), product_season(p, true), product_style(p, true),
+             product_pattern(p, true), product_material(p, true), p->title);
 }
 
 static enum rc write_products(const struct demo_options *o, struct err *err)
 {
-    struct buf feed = BUF_INIT((size_t)1 << 30), stock = BUF_INIT((size_t)1 << 30), labels = BUF_INIT(64 << 20), places = BUF_INIT(1 << 16);
-    buf_addz(&feed, "id\ttitle\tdescription\tlink\timage_link\tadditional_image_link\tprice\tsale_price\tavailability\tbrand\tproduct_type\t"
-                    "google_product_category\tcolor\tsize\tgender\tage_group\tmaterial\tpattern\titem_group_id\tseason\tstyle\n");
+    struct buf feed = BUF_INIT((size_t)1 << 30), stock = BUF_INIT((size_t)1 << 30), labels = BUF_INIT(64 << 20),
+               places = BUF_INIT(1 << 16);
+    buf_addz(&feed, "id\ttitle\tdescription\tlink\timage_link\tadditional_image_link\tprice\tsale_"
+                    "price\tavailability\tbrand\tproduct_type\t"
+                    "google_product_category\tcolor\tsize\tgender\tage_group\tmaterial\tpattern\titem_group_"
+                    "id\tseason\tstyle\n");
     buf_addz(&stock, "store_code\tid\tprice\tsale_price\tquantity\tavailability\n");
     buf_addz(&labels, "path,id,category,colour,gender,season,style,pattern,material,title\n");
     buf_addz(&places, "store_code,name,city,postal_code,country\n");
@@ -213,7 +241,8 @@ static enum rc write_products(const struct demo_options *o, struct err *err)
         write_offers(o, &p, &feed, &stock);
         product_row(&p, &labels);
     }
-    for (int k = 1; k < SHOPS; k++) buf_addf(&places, "%s,%s,%s,%s,FR\n", shops[k].code, shops[k].name, shops[k].city, shops[k].postcode);
+    for (int k = 1; k < SHOPS; k++)
+        buf_addf(&places, "%s,%s,%s,%s,FR\n", shops[k].code, shops[k].name, shops[k].city, shops[k].postcode);
     enum rc rc = write_table(o, "feed.tsv", &feed, err);
     if (!rc) rc = write_table(o, "inventory.tsv", &stock, err);
     if (!rc) rc = write_table(o, "labels.csv", &labels, err);
@@ -233,9 +262,10 @@ static enum rc write_photos(const struct drawing *d, struct err *err)
         for (int k = 0; k < d->photos[i].n; k++) {
             const struct product *p = &d->photos[i].pieces[k];
             const struct image_box *x = &d->photos[i].boxes[k];
-            buf_addf(&b, "wardrobe/photo-%02d.jpg,%s,%s,%s,%s,%s,%s,%s,%.4f,%.4f,%.4f,%.4f\n", i + 1, d->photos[i].place, product_category(p), p->colour->name,
-                     product_gender(p, true), product_season(p, true), product_style(p, true), product_pattern(p, true), (double)x->x, (double)x->y, (double)x->w,
-                     (double)x->h);
+            buf_addf(&b, "wardrobe/photo-%02d.jpg,%s,%s,%s,%s,%s,%s,%s,%.4f,%.4f,%.4f,%.4f\n", i + 1,
+                     d->photos[i].place, product_category(p), p->colour->name, product_gender(p, true),
+                     product_season(p, true), product_style(p, true), product_pattern(p, true), (double)x->x,
+                     (double)x->y, (double)x->w, (double)x->h);
         }
     }
     enum rc rc = write_table(d->o, "wardrobe.csv", &b, err);

@@ -24,10 +24,10 @@ enum { DEMO_MAX_PRODUCTS = 100000, DEMO_PHOTOS = 24 };
 
 struct demo_options {
     const char *dir;
-    int products;      /* 1 .. DEMO_MAX_PRODUCTS */
-    int photos;        /* 0 .. DEMO_PHOTOS */
+    int products; /* 1 .. DEMO_MAX_PRODUCTS */
+    int photos;   /* 0 .. DEMO_PHOTOS */
     uint64_t seed;
-    unsigned workers;  /* 0: one a processor */
+    unsigned workers; /* 0: one a processor */
     /* Called from the calling thread now and then; may be NULL. Returning false stops: RC_STOPPED. */
     bool (*progress)(int done, int total, void *ctx);
     void *ctx;

@@ -45,7 +45,8 @@ static enum rc get_photo(struct http_request *rq, struct http_response *rs, stru
 {
     char path[PATH_BYTES], *bytes = NULL;
     size_t n = 0;
-    if (!photo_path(rq->app, http_param(rq, "name"), path)) return err_set(err, RC_NOT_FOUND, "there is no such photo");
+    if (!photo_path(rq->app, http_param(rq, "name"), path))
+        return err_set(err, RC_NOT_FOUND, "there is no such photo");
     enum rc rc = fs_read(path, MAX_PHOTO_BYTES, &bytes, &n, err);
     if (rc == RC_NOT_FOUND) return err_set(err, rc, "there is no such photo"); /* without the path */
     if (rc) return rc;
@@ -58,14 +59,28 @@ static enum rc get_photo(struct http_request *rq, struct http_response *rs, stru
 }
 
 static const struct http_param photo_params[] = {
-    {"name", HTTP_IN_PATH, true, "{\"type\":\"string\",\"pattern\":\"^photo-[0-9]{2}(-small)?$\"}", "The photo."}, {0}};
-
-static const struct http_route routes[] = {
-    {.path = "/v1/demo/photos", .method = "GET", .operation = "listDemoPhotos", .tag = "demo",
-     .summary = "Drawn photos to try the page with.", .handler = list_photos, .roles = HTTP_ANYONE, .flags = HTTP_HIDDEN},
-    {.path = "/v1/demo/photos/{name}", .method = "GET", .operation = "getDemoPhoto", .tag = "demo",
-     .summary = "One of them.", .handler = get_photo, .roles = HTTP_ANYONE, .flags = HTTP_HIDDEN, .params = photo_params,
-     .answer_type = "image/jpeg"},
+    {"name", HTTP_IN_PATH, true, "{\"type\":\"string\",\"pattern\":\"^photo-[0-9]{2}(-small)?$\"}",
+     "The photo."},
     {0}};
+
+static const struct http_route routes[] = {{.path = "/v1/demo/photos",
+                                            .method = "GET",
+                                            .operation = "listDemoPhotos",
+                                            .tag = "demo",
+                                            .summary = "Drawn photos to try the page with.",
+                                            .handler = list_photos,
+                                            .roles = HTTP_ANYONE,
+                                            .flags = HTTP_HIDDEN},
+                                           {.path = "/v1/demo/photos/{name}",
+                                            .method = "GET",
+                                            .operation = "getDemoPhoto",
+                                            .tag = "demo",
+                                            .summary = "One of them.",
+                                            .handler = get_photo,
+                                            .roles = HTTP_ANYONE,
+                                            .flags = HTTP_HIDDEN,
+                                            .params = photo_params,
+                                            .answer_type = "image/jpeg"},
+                                           {0}};
 
 const struct module demo_module = {.name = "demo", .routes = routes};

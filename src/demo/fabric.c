@@ -8,32 +8,19 @@ static float crumple[GRAIN_PX * GRAIN_PX];
 
 static const struct fabric_look looks[FAB_COUNT] = {
     /*               folds crumple spec gloss sheen contrast */
-    [FAB_JERSEY] = {1, 1.1, 0, 0, .02, 1},
-    [FAB_POPLIN] = {1.1, 1.3, .02, 4, 0, 1.05},
-    [FAB_LINEN] = {1.25, 2.0, 0, 0, 0, 1.1},
-    [FAB_RIB] = {.7, .6, 0, 0, .05, 1},
-    [FAB_KNIT] = {.75, .9, 0, 0, .07, 1},
-    [FAB_CABLE] = {.6, .8, 0, 0, .08, 1.05},
-    [FAB_FLEECE] = {.95, 1.4, 0, 0, .07, .95},
-    [FAB_DENIM] = {.95, 1.5, 0, 0, 0, 1.05},
-    [FAB_TWILL] = {1, 1.2, .02, 4, 0, 1},
-    [FAB_TWEED] = {.6, .8, 0, 0, .04, .95},
-    [FAB_WOOL] = {.7, .8, 0, 0, .08, 1},
-    [FAB_CORDUROY] = {.7, .9, 0, 0, .1, 1.05},
-    [FAB_VELVET] = {1.1, 1.6, .02, 3, .42, 1.35},
-    [FAB_SATIN] = {1.5, 2.6, .2, 4, .05, 1.5},
-    [FAB_CREPE] = {1.15, 1.3, .03, 3, .03, 1.1},
-    [FAB_LEATHER] = {.9, 1.3, .2, 4, .05, 1.2},
-    [FAB_SUEDE] = {.8, 1.1, 0, 0, .12, 1},
-    [FAB_TECH] = {1.2, 2.2, .12, 4, .03, 1.25},
-    [FAB_QUILT] = {.6, 1.4, .1, 4, .03, 1.2},
-    [FAB_LACE] = {.8, .8, 0, 0, .02, 1},
-    [FAB_CANVAS] = {.6, .7, 0, 0, 0, 1},
-    [FAB_MESH] = {.5, .5, .02, 4, 0, 1},
-    [FAB_STRAW] = {.3, .6, .03, 4, 0, 1.05},
-    [FAB_RUBBER] = {.3, .2, .08, 4, .03, 1.05},
-    [FAB_PLASTIC] = {.2, 0, .5, 6, .05, 1.15},
-    [FAB_METAL] = {.2, 0, .75, 5, .1, 1.7},
+    [FAB_JERSEY] = {1, 1.1, 0, 0, .02, 1},        [FAB_POPLIN] = {1.1, 1.3, .02, 4, 0, 1.05},
+    [FAB_LINEN] = {1.25, 2.0, 0, 0, 0, 1.1},      [FAB_RIB] = {.7, .6, 0, 0, .05, 1},
+    [FAB_KNIT] = {.75, .9, 0, 0, .07, 1},         [FAB_CABLE] = {.6, .8, 0, 0, .08, 1.05},
+    [FAB_FLEECE] = {.95, 1.4, 0, 0, .07, .95},    [FAB_DENIM] = {.95, 1.5, 0, 0, 0, 1.05},
+    [FAB_TWILL] = {1, 1.2, .02, 4, 0, 1},         [FAB_TWEED] = {.6, .8, 0, 0, .04, .95},
+    [FAB_WOOL] = {.7, .8, 0, 0, .08, 1},          [FAB_CORDUROY] = {.7, .9, 0, 0, .1, 1.05},
+    [FAB_VELVET] = {1.1, 1.6, .02, 3, .42, 1.35}, [FAB_SATIN] = {1.5, 2.6, .2, 4, .05, 1.5},
+    [FAB_CREPE] = {1.15, 1.3, .03, 3, .03, 1.1},  [FAB_LEATHER] = {.9, 1.3, .2, 4, .05, 1.2},
+    [FAB_SUEDE] = {.8, 1.1, 0, 0, .12, 1},        [FAB_TECH] = {1.2, 2.2, .12, 4, .03, 1.25},
+    [FAB_QUILT] = {.6, 1.4, .1, 4, .03, 1.2},     [FAB_LACE] = {.8, .8, 0, 0, .02, 1},
+    [FAB_CANVAS] = {.6, .7, 0, 0, 0, 1},          [FAB_MESH] = {.5, .5, .02, 4, 0, 1},
+    [FAB_STRAW] = {.3, .6, .03, 4, 0, 1.05},      [FAB_RUBBER] = {.3, .2, .08, 4, .03, 1.05},
+    [FAB_PLASTIC] = {.2, 0, .5, 6, .05, 1.15},    [FAB_METAL] = {.2, 0, .75, 5, .1, 1.7},
 };
 
 const struct fabric_look *fabric_look(enum fabric f) { return &looks[f]; }
@@ -45,7 +32,8 @@ static double fract(double x) { return x - floor(x); }
 /* Smooth noise that repeats every GRAIN_PX px; (px, py): size of a cell, powers of two. */
 static double cell(uint64_t seed, int i, int k)
 {
-    struct rng r = {seed ^ (uint64_t)(uint32_t)i * 0x9e3779b97f4a7c15u ^ (uint64_t)(uint32_t)k * 0xc2b2ae3d27d4eb4fu};
+    struct rng r = {seed ^ (uint64_t)(uint32_t)i * 0x9e3779b97f4a7c15u ^
+                    (uint64_t)(uint32_t)k * 0xc2b2ae3d27d4eb4fu};
     rng_u64(&r);
     return rng_unit(&r) * 2 - 1;
 }
@@ -80,7 +68,8 @@ static double cable(double x, double y) /* two strands that cross every 64 px, i
 static double knit(double x, double y) /* rows of V */
 {
     double u = fract(x / 8) * 2 - 1;
-    return .5 * wave(y / 5.0 * (GRAIN_PX / 5 * 5.0 / GRAIN_PX) + fabs(u) * .5) * (1 - u * u * .4) + .25 * (1 - fabs(u));
+    return .5 * wave(y / 5.0 * (GRAIN_PX / 5 * 5.0 / GRAIN_PX) + fabs(u) * .5) * (1 - u * u * .4) +
+           .25 * (1 - fabs(u));
 }
 
 static void grain_at(enum fabric f, double x, double y, double *relief, double *tint)
@@ -89,31 +78,106 @@ static void grain_at(enum fabric f, double x, double y, double *relief, double *
     double n4 = tiled(f * 17u + 3, x, y, 4, 4), n16 = tiled(f * 17u + 4, x, y, 16, 16);
     double warp = tiled(f * 17u + 5, x, y, 1, 16), weft = tiled(f * 17u + 6, x, y, 16, 1);
     switch (f) {
-    case FAB_JERSEY: *relief = .05 * n1 + .07 * n2; *tint = .012 * n2 + .01 * warp; break;
-    case FAB_POPLIN: *relief = .03 * n1; *tint = .008 * (warp + weft); break;
-    case FAB_CREPE: *relief = .09 * n2; *tint = .012 * n2; break;
-    case FAB_LINEN: *relief = .1 * (warp + weft); *tint = .035 * (warp + weft) + .02 * n1; break;
-    case FAB_CANVAS: *relief = .16 * wave(x / 4) * wave(y / 4) + .05 * n1; *tint = .025 * n2; break;
-    case FAB_RIB: *relief = .85 * (wave(x / 8) * .5 + .5) + .05 * n1; *tint = .04 * wave(x / 8) + .02 * n2; break;
-    case FAB_KNIT: *relief = .55 * knit(x, y) + .06 * n2; *tint = .05 * knit(x, y) + .02 * n4; break;
-    case FAB_CABLE: *relief = 1.1 * cable(x, y) + .22 * knit(x, y); *tint = .03 * n2 + .02 * knit(x, y); break;
-    case FAB_FLEECE: *relief = .1 * n1 + .14 * n2; *tint = .02 * n2 + .012 * n4; break;
-    case FAB_DENIM: *relief = .1 * wave((x + y) / 4) + .06 * n1; *tint = .05 * wave((x + y) / 4) + .06 * warp + .04 * n1; break;
-    case FAB_TWILL: *relief = .08 * wave((x + y) / 4); *tint = .02 * wave((x + y) / 4) + .012 * n1; break;
-    case FAB_TWEED: *relief = .2 * n2 + .12 * wave((x + y * (fract(x / 32) < .5 ? 1 : -1)) / 8); *tint = .14 * n2 * fabs(n1) + .07 * n1; break;
-    case FAB_WOOL: *relief = .14 * n2 + .05 * n1; *tint = .03 * n2 + .02 * n4; break;
-    case FAB_CORDUROY: *relief = .9 * fabs(wave(x / 16)) + .06 * n1; *tint = .06 * fabs(wave(x / 16)) + .02 * warp; break;
-    case FAB_VELVET: *relief = .07 * n2; *tint = .03 * n16 + .02 * n4; break;
-    case FAB_SATIN: *relief = .012 * n2; *tint = .006 * warp; break;
-    case FAB_LEATHER: *relief = .06 * n4 + .07 * n2; *tint = .012 * n4; break;
-    case FAB_SUEDE: *relief = .07 * n2; *tint = .025 * n4 + .02 * n1; break;
-    case FAB_TECH: *relief = .05 * n2 + .04 * wave(x / 4) * wave(y / 4); *tint = .01 * n2; break;
-    case FAB_QUILT: *relief = .06 * n2; *tint = .01 * n2; break;
-    case FAB_LACE: *relief = .3 * wave(x / 16) * wave(y / 16) + .2 * wave((x + y) / 8) * wave((x - y) / 8); *tint = .1 * wave((x + y) / 8) * wave((x - y) / 8); break;
-    case FAB_MESH: *relief = .3 * wave((x + y) / 8) * wave((x - y) / 8); *tint = .09 * wave((x + y) / 8) * wave((x - y) / 8); break;
-    case FAB_STRAW: *relief = .5 * wave(x / 8 + .5 * (fract(y / 16) < .5)) * wave(y / 16) + .1 * n2; *tint = .09 * wave(x / 8 + .5 * (fract(y / 16) < .5)) + .06 * weft; break;
-    case FAB_RUBBER: *relief = .02 * n2; *tint = .006 * n2; break;
-    default: *relief = .01 * n16; *tint = 0; break;
+    case FAB_JERSEY:
+        *relief = .05 * n1 + .07 * n2;
+        *tint = .012 * n2 + .01 * warp;
+        break;
+    case FAB_POPLIN:
+        *relief = .03 * n1;
+        *tint = .008 * (warp + weft);
+        break;
+    case FAB_CREPE:
+        *relief = .09 * n2;
+        *tint = .012 * n2;
+        break;
+    case FAB_LINEN:
+        *relief = .1 * (warp + weft);
+        *tint = .035 * (warp + weft) + .02 * n1;
+        break;
+    case FAB_CANVAS:
+        *relief = .16 * wave(x / 4) * wave(y / 4) + .05 * n1;
+        *tint = .025 * n2;
+        break;
+    case FAB_RIB:
+        *relief = .85 * (wave(x / 8) * .5 + .5) + .05 * n1;
+        *tint = .04 * wave(x / 8) + .02 * n2;
+        break;
+    case FAB_KNIT:
+        *relief = .55 * knit(x, y) + .06 * n2;
+        *tint = .05 * knit(x, y) + .02 * n4;
+        break;
+    case FAB_CABLE:
+        *relief = 1.1 * cable(x, y) + .22 * knit(x, y);
+        *tint = .03 * n2 + .02 * knit(x, y);
+        break;
+    case FAB_FLEECE:
+        *relief = .1 * n1 + .14 * n2;
+        *tint = .02 * n2 + .012 * n4;
+        break;
+    case FAB_DENIM:
+        *relief = .1 * wave((x + y) / 4) + .06 * n1;
+        *tint = .05 * wave((x + y) / 4) + .06 * warp + .04 * n1;
+        break;
+    case FAB_TWILL:
+        *relief = .08 * wave((x + y) / 4);
+        *tint = .02 * wave((x + y) / 4) + .012 * n1;
+        break;
+    case FAB_TWEED:
+        *relief = .2 * n2 + .12 * wave((x + y * (fract(x / 32) < .5 ? 1 : -1)) / 8);
+        *tint = .14 * n2 * fabs(n1) + .07 * n1;
+        break;
+    case FAB_WOOL:
+        *relief = .14 * n2 + .05 * n1;
+        *tint = .03 * n2 + .02 * n4;
+        break;
+    case FAB_CORDUROY:
+        *relief = .9 * fabs(wave(x / 16)) + .06 * n1;
+        *tint = .06 * fabs(wave(x / 16)) + .02 * warp;
+        break;
+    case FAB_VELVET:
+        *relief = .07 * n2;
+        *tint = .03 * n16 + .02 * n4;
+        break;
+    case FAB_SATIN:
+        *relief = .012 * n2;
+        *tint = .006 * warp;
+        break;
+    case FAB_LEATHER:
+        *relief = .06 * n4 + .07 * n2;
+        *tint = .012 * n4;
+        break;
+    case FAB_SUEDE:
+        *relief = .07 * n2;
+        *tint = .025 * n4 + .02 * n1;
+        break;
+    case FAB_TECH:
+        *relief = .05 * n2 + .04 * wave(x / 4) * wave(y / 4);
+        *tint = .01 * n2;
+        break;
+    case FAB_QUILT:
+        *relief = .06 * n2;
+        *tint = .01 * n2;
+        break;
+    case FAB_LACE:
+        *relief = .3 * wave(x / 16) * wave(y / 16) + .2 * wave((x + y) / 8) * wave((x - y) / 8);
+        *tint = .1 * wave((x + y) / 8) * wave((x - y) / 8);
+        break;
+    case FAB_MESH:
+        *relief = .3 * wave((x + y) / 8) * wave((x - y) / 8);
+        *tint = .09 * wave((x + y) / 8) * wave((x - y) / 8);
+        break;
+    case FAB_STRAW:
+        *relief = .5 * wave(x / 8 + .5 * (fract(y / 16) < .5)) * wave(y / 16) + .1 * n2;
+        *tint = .09 * wave(x / 8 + .5 * (fract(y / 16) < .5)) + .06 * weft;
+        break;
+    case FAB_RUBBER:
+        *relief = .02 * n2;
+        *tint = .006 * n2;
+        break;
+    default:
+        *relief = .01 * n16;
+        *tint = 0;
+        break;
     }
 }
 
@@ -123,14 +187,16 @@ double fabric_crumple(double u, double v)
     unsigned x = (unsigned)(int)fu & (GRAIN_PX - 1), y = (unsigned)(int)fv & (GRAIN_PX - 1);
     unsigned x1 = (x + 1) & (GRAIN_PX - 1), y1 = (y + 1) & (GRAIN_PX - 1);
     const float *r0 = crumple + y * GRAIN_PX, *r1 = crumple + y1 * GRAIN_PX;
-    return ((double)r0[x] * (1 - a) + (double)r0[x1] * a) * (1 - b) + ((double)r1[x] * (1 - a) + (double)r1[x1] * a) * b;
+    return ((double)r0[x] * (1 - a) + (double)r0[x1] * a) * (1 - b) +
+           ((double)r1[x] * (1 - a) + (double)r1[x1] * a) * b;
 }
 
 void fabric_startup(void)
 {
     for (int y = 0; y < GRAIN_PX; y++)
         for (int x = 0; x < GRAIN_PX; x++)
-            crumple[y * GRAIN_PX + x] = (float)(tiled(901, x, y, 32, 64) + .3 * tiled(902, x, y, 16, 32) + .1 * tiled(903, x, y, 8, 16));
+            crumple[y * GRAIN_PX + x] = (float)(tiled(901, x, y, 32, 64) + .3 * tiled(902, x, y, 16, 32) +
+                                                .1 * tiled(903, x, y, 8, 16));
     for (int f = 0; f < FAB_COUNT; f++) {
         for (int y = 0; y < GRAIN_PX; y++) {
             for (int x = 0; x < GRAIN_PX; x++) {
@@ -145,8 +211,8 @@ void fabric_startup(void)
 
 struct material material_plain(enum fabric fabric, struct rgb colour)
 {
-    return (struct material){.fabric = fabric, .pattern = PAT_PLAIN, .base = colour, .second = colour,
-                             .third = colour, .scale = 1};
+    return (struct material){
+        .fabric = fabric, .pattern = PAT_PLAIN, .base = colour, .second = colour, .third = colour, .scale = 1};
 }
 
 /* Tiles are TILE x TILE units drawn at twice their size, so that they stay sharp when turned. */
@@ -155,8 +221,10 @@ enum { TILE = 128 };
 static void bar(cairo_t *cr, bool across, double at, double width, struct rgb c, double alpha)
 {
     pen_source(cr, c, alpha);
-    if (across) cairo_rectangle(cr, 0, at, TILE, width);
-    else cairo_rectangle(cr, at, 0, width, TILE);
+    if (across)
+        cairo_rectangle(cr, 0, at, TILE, width);
+    else
+        cairo_rectangle(cr, at, 0, width, TILE);
     cairo_fill(cr);
 }
 
@@ -171,7 +239,8 @@ static void tartan(cairo_t *cr, struct rgb second, struct rgb third)
     }
 }
 
-static void flower(cairo_t *cr, double x, double y, double r, double turn, int petals, struct rgb c, struct rgb eye)
+static void flower(cairo_t *cr, double x, double y, double r, double turn, int petals, struct rgb c,
+                   struct rgb eye)
 {
     cairo_save(cr);
     cairo_translate(cr, x, y);
@@ -225,8 +294,10 @@ static void flowers(cairo_t *cr, struct rng *rng, struct rgb base, struct rgb se
                 double px = x + dx * TILE, py = y + dy * TILE;
                 leaf(cr, px, py, r * 1.5, turn + .4, green);
                 leaf(cr, px, py, r * 1.3, turn + 2.6, rgb_scale(green, .85));
-                if (kind == 4) leaf(cr, px, py, r * 1.2, turn + 4.2, green);
-                else flower(cr, px, py, r, turn, petals, c, kind < 3 ? third : second);
+                if (kind == 4)
+                    leaf(cr, px, py, r * 1.2, turn + 4.2, green);
+                else
+                    flower(cr, px, py, r, turn, petals, c, kind < 3 ? third : second);
             }
         }
     }
@@ -241,12 +312,14 @@ static void camouflage(cairo_surface_t *s, uint64_t seed, const struct rgb c[4])
         for (int x = 0; x < w; x++) {
             int pick = 0;
             for (int i = 1; i < 4; i++) {
-                double n = tiled(seed + (uint64_t)i, x, y, 64, 32) + .45 * tiled(seed + 7u * (uint64_t)i, x, y, 16, 16) +
+                double n = tiled(seed + (uint64_t)i, x, y, 64, 32) +
+                           .45 * tiled(seed + 7u * (uint64_t)i, x, y, 16, 16) +
                            .12 * tiled(seed + 31u * (uint64_t)i, x, y, 4, 4);
                 if (n > .18) pick = i;
             }
             struct rgb k = c[pick];
-            px[y * stride + x] = 0xff000000u | (uint32_t)(k.r * 255) << 16 | (uint32_t)(k.g * 255) << 8 | (uint32_t)(k.b * 255);
+            px[y * stride + x] =
+                0xff000000u | (uint32_t)(k.r * 255) << 16 | (uint32_t)(k.g * 255) << 8 | (uint32_t)(k.b * 255);
         }
     }
     cairo_surface_mark_dirty(s);
@@ -279,7 +352,8 @@ static void geometric(cairo_t *cr, int kind, struct rgb base, struct rgb second,
                 pen_source(cr, (i + k) & 1 ? second : third, 1);
                 cairo_fill(cr);
             } else { /* triangles */
-                polygon(cr, x, y + 4, 15, 3, (i + k) & 1 ? -1.5708 : 1.5708, (i & 1) == (k & 1) ? second : third);
+                polygon(cr, x, y + 4, 15, 3, (i + k) & 1 ? -1.5708 : 1.5708,
+                        (i & 1) == (k & 1) ? second : third);
             }
         }
     }
@@ -308,7 +382,8 @@ static void ethnic(cairo_t *cr, struct rgb base, struct rgb second, struct rgb t
     }
     bar(cr, true, 77, 3, third, 1);
     bar(cr, true, 84, 20, rgb_mix(base, third, .5), 1);
-    for (int i = 0; i < 8; i++) polygon(cr, i * 16 + 8, 94, 6, 3, -1.5708, second);
+    for (int i = 0; i < 8; i++)
+        polygon(cr, i * 16 + 8, 94, 6, 3, -1.5708, second);
     zigzag(cr, 110, 8, 16, 2, second);
 }
 
@@ -323,13 +398,16 @@ cairo_surface_t *pattern_tile(enum pattern pattern, struct rgb base, struct rgb 
     cairo_scale(cr, 2, 2);
     switch (pattern) {
     case PAT_STRIPES:
-        for (int i = 0; i < 4; i++) bar(cr, true, i * 32 + 8, 13, second, 1);
+        for (int i = 0; i < 4; i++)
+            bar(cr, true, i * 32 + 8, 13, second, 1);
         break;
     case PAT_VSTRIPES:
-        for (int i = 0; i < 8; i++) bar(cr, false, i * 16 + 3, i & 1 ? 3 : 7, i & 1 ? third : second, .9);
+        for (int i = 0; i < 8; i++)
+            bar(cr, false, i * 16 + 3, i & 1 ? 3 : 7, i & 1 ? third : second, .9);
         break;
     case PAT_PINSTRIPE:
-        for (int i = 0; i < 8; i++) bar(cr, false, i * 16 + 4, 1.1, second, .75);
+        for (int i = 0; i < 8; i++)
+            bar(cr, false, i * 16 + 4, 1.1, second, .75);
         break;
     case PAT_CHECK:
         for (int i = 0; i < 2; i++)
@@ -338,12 +416,17 @@ cairo_surface_t *pattern_tile(enum pattern pattern, struct rgb base, struct rgb 
                 bar(cr, across, i * 64 + 42, 2.4, third, .7);
             }
         break;
-    case PAT_TARTAN: tartan(cr, second, third); break;
+    case PAT_TARTAN:
+        tartan(cr, second, third);
+        break;
     case PAT_GINGHAM:
         for (int i = 0; i < 8; i++)
-            for (int across = 0; across < 2; across++) bar(cr, across, i * 16, 8, second, .5);
+            for (int across = 0; across < 2; across++)
+                bar(cr, across, i * 16, 8, second, .5);
         break;
-    case PAT_FLOWERS: flowers(cr, &rng, base, second, third); break;
+    case PAT_FLOWERS:
+        flowers(cr, &rng, base, second, third);
+        break;
     case PAT_DOTS:
         for (int i = 0; i < 5; i++)
             for (int k = 0; k < 5; k++) {
@@ -353,16 +436,22 @@ cairo_surface_t *pattern_tile(enum pattern pattern, struct rgb base, struct rgb 
             }
         break;
     case PAT_CHEVRON:
-        for (int i = -1; i < 9; i++) zigzag(cr, i * 16, 10, 5, 6, i & 1 ? third : second);
+        for (int i = -1; i < 9; i++)
+            zigzag(cr, i * 16, 10, 5, 6, i & 1 ? third : second);
         break;
     case PAT_CAMOUFLAGE: {
         const struct rgb c[4] = {base, second, third, rgb_scale(third, .45)};
         camouflage(s, seed, c);
         break;
     }
-    case PAT_GEOMETRIC: geometric(cr, rng_below(&rng, 3), base, second, third); break;
-    case PAT_ETHNIC: ethnic(cr, base, second, third); break;
-    default: break;
+    case PAT_GEOMETRIC:
+        geometric(cr, rng_below(&rng, 3), base, second, third);
+        break;
+    case PAT_ETHNIC:
+        ethnic(cr, base, second, third);
+        break;
+    default:
+        break;
     }
     cairo_destroy(cr);
     return s;
@@ -371,7 +460,11 @@ cairo_surface_t *pattern_tile(enum pattern pattern, struct rgb base, struct rgb 
 enum rc material_init(struct material *m, enum fabric fabric, enum pattern pattern, struct rgb base,
                       struct rgb second, struct rgb third, double scale, uint64_t seed, struct err *err)
 {
-    *m = (struct material){.fabric = fabric, .pattern = pattern, .base = base, .second = second, .third = third,
+    *m = (struct material){.fabric = fabric,
+                           .pattern = pattern,
+                           .base = base,
+                           .second = second,
+                           .third = third,
                            .scale = scale / 2};
     if (pattern == PAT_PLAIN || pattern == PAT_BLOCK) return RC_OK;
     m->tile = pattern_tile(pattern, base, second, third, seed);

@@ -8,19 +8,38 @@
 #include "demo/pen.h"
 
 enum neck {
-    NECK_CREW, NECK_V, NECK_SCOOP, NECK_BOAT, NECK_POLO, NECK_SHIRT, NECK_MAO, NECK_TURTLE, NECK_HOOD, NECK_LAPEL,
-    NECK_PEAK, NECK_SHAWL, NECK_WRAP, NECK_STRAPS, NECK_BIKER, NECK_FUNNEL
+    NECK_CREW,
+    NECK_V,
+    NECK_SCOOP,
+    NECK_BOAT,
+    NECK_POLO,
+    NECK_SHIRT,
+    NECK_MAO,
+    NECK_TURTLE,
+    NECK_HOOD,
+    NECK_LAPEL,
+    NECK_PEAK,
+    NECK_SHAWL,
+    NECK_WRAP,
+    NECK_STRAPS,
+    NECK_BIKER,
+    NECK_FUNNEL
 };
 enum front { FRONT_PLAIN, FRONT_BUTTONS, FRONT_HALF, FRONT_ZIP, FRONT_DOUBLE, FRONT_SNAPS };
 enum hem { HEM_STITCH, HEM_RIB, HEM_TAIL, HEM_WAVE, HEM_BAND, HEM_CUTAWAY };
 enum cuff { CUFF_STITCH, CUFF_RIB, CUFF_SHIRT, CUFF_TAB, CUFF_GATHER };
 enum pocket {
-    POCKET_CHEST = 1, POCKET_FLAPS = 2, POCKET_PATCH = 4, POCKET_KANGAROO = 8, POCKET_WELT = 16, POCKET_ZIP = 32,
+    POCKET_CHEST = 1,
+    POCKET_FLAPS = 2,
+    POCKET_PATCH = 4,
+    POCKET_KANGAROO = 8,
+    POCKET_WELT = 16,
+    POCKET_ZIP = 32,
     POCKET_CHEST_FLAPS = 64
 };
 
 struct top_look {
-    double top;            /* y of the neck point */
+    double top; /* y of the neck point */
     double neck_w, neck_drop, shoulder_w, shoulder_drop, chest_w, armpit, waist_w, waist, hem_w, hem, hem_round;
     double sleeve, sleeve_angle, cuff_w; /* px along the arm; degrees off the vertical; 0: no sleeve */
     enum neck neck;
@@ -28,12 +47,12 @@ struct top_look {
     enum hem hem_kind;
     enum cuff cuff;
     unsigned pockets;
-    double waist_seam;     /* y, 0: none; below it a skirt of the same outline */
-    int waves;             /* folds that fall to a HEM_WAVE hem */
-    bool gathered;         /* many small folds below the waist seam */
+    double waist_seam; /* y, 0: none; below it a skirt of the same outline */
+    int waves;         /* folds that fall to a HEM_WAVE hem */
+    bool gathered;     /* many small folds below the waist seam */
     bool belt;
     bool quilted;
-    bool print;            /* a motif on the chest */
+    bool print; /* a motif on the chest */
     int buttons;
     const struct material *cloth, *trim, *lining; /* trim: collar and ribs */
     const struct material *yoke;                  /* PAT_BLOCK: the upper part; NULL: none */
@@ -44,12 +63,13 @@ void top_draw(struct pen *p, const struct top_look *l);
 void top_extent(const struct top_look *l, double *x0, double *y0, double *x1, double *y1);
 
 struct bottom_look {
-    double top, waist_w, hip_w, rise, knee_w, hem_w, hem; /* half widths of a leg at knee and hem; y of the hem */
-    double band;           /* height of the waistband, 0: none */
-    double spread;         /* px between the middle line and the inner hem */
+    double top, waist_w, hip_w, rise, knee_w, hem_w,
+        hem;       /* half widths of a leg at knee and hem; y of the hem */
+    double band;   /* height of the waistband, 0: none */
+    double spread; /* px between the middle line and the inner hem */
     enum cuff cuff;
     bool denim, crease, pleats, elastic, cargo, side_stripe, turn_up, buttons;
-    double wash;           /* 0 .. 1 */
+    double wash; /* 0 .. 1 */
     const struct material *cloth, *trim;
     struct rgb thread, button;
 };
@@ -63,8 +83,21 @@ struct skirt_look {
 };
 void skirt_draw(struct pen *p, const struct skirt_look *l);
 
-enum shoe { SHOE_SNEAKER, SHOE_CANVAS, SHOE_RUNNER, SHOE_OXFORD, SHOE_DERBY, SHOE_LOAFER, SHOE_BOOT, SHOE_CHELSEA,
-            SHOE_PUMP, SHOE_HEEL_SANDAL, SHOE_BALLERINA, SHOE_SANDAL, SHOE_MULE };
+enum shoe {
+    SHOE_SNEAKER,
+    SHOE_CANVAS,
+    SHOE_RUNNER,
+    SHOE_OXFORD,
+    SHOE_DERBY,
+    SHOE_LOAFER,
+    SHOE_BOOT,
+    SHOE_CHELSEA,
+    SHOE_PUMP,
+    SHOE_HEEL_SANDAL,
+    SHOE_BALLERINA,
+    SHOE_SANDAL,
+    SHOE_MULE
+};
 struct shoe_look {
     enum shoe kind;
     const struct material *upper, *second, *sole;
@@ -73,7 +106,16 @@ struct shoe_look {
 };
 void shoes_draw(struct pen *p, const struct shoe_look *l); /* a pair */
 
-enum bag { BAG_TOTE, BAG_SATCHEL, BAG_BUCKET, BAG_SHOULDER, BAG_CLUTCH, BAG_ENVELOPE, BAG_BACKPACK, BAG_DUFFEL };
+enum bag {
+    BAG_TOTE,
+    BAG_SATCHEL,
+    BAG_BUCKET,
+    BAG_SHOULDER,
+    BAG_CLUTCH,
+    BAG_ENVELOPE,
+    BAG_BACKPACK,
+    BAG_DUFFEL
+};
 struct bag_look {
     enum bag kind;
     const struct material *body, *trim;
@@ -82,9 +124,26 @@ struct bag_look {
 };
 void bag_draw(struct pen *p, const struct bag_look *l);
 
-enum thing { THING_BELT, THING_TIE, THING_BOW, THING_SCARF, THING_SHAWL, THING_CAP, THING_BEANIE, THING_FEDORA,
-             THING_STRAW, THING_SUNGLASSES, THING_WATCH, THING_EARRINGS, THING_HOOPS, THING_NECKLACE, THING_BRACELET,
-             THING_SOCKS, THING_WALLET, THING_GLOVES };
+enum thing {
+    THING_BELT,
+    THING_TIE,
+    THING_BOW,
+    THING_SCARF,
+    THING_SHAWL,
+    THING_CAP,
+    THING_BEANIE,
+    THING_FEDORA,
+    THING_STRAW,
+    THING_SUNGLASSES,
+    THING_WATCH,
+    THING_EARRINGS,
+    THING_HOOPS,
+    THING_NECKLACE,
+    THING_BRACELET,
+    THING_SOCKS,
+    THING_WALLET,
+    THING_GLOVES
+};
 struct thing_look {
     enum thing kind;
     const struct material *main, *second;

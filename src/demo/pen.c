@@ -25,7 +25,8 @@ uint64_t rng_mix(uint64_t a, uint64_t b)
 
 struct rgb rgb_hex(unsigned hex)
 {
-    return (struct rgb){(double)(hex >> 16 & 255) / 255, (double)(hex >> 8 & 255) / 255, (double)(hex & 255) / 255};
+    return (struct rgb){(double)(hex >> 16 & 255) / 255, (double)(hex >> 8 & 255) / 255,
+                        (double)(hex & 255) / 255};
 }
 
 struct rgb rgb_mix(struct rgb a, struct rgb b, double t)
@@ -68,7 +69,8 @@ static void blur_rows(const float *in, float *out, int w, int h, int r)
     for (int y = 0; y < h; y++) { /* writes the transpose, so that two calls blur both ways */
         const float *row = in + (size_t)y * (size_t)w;
         float sum = 0;
-        for (int x = -r; x <= r; x++) sum += row[x < 0 ? 0 : x < w ? x : w - 1];
+        for (int x = -r; x <= r; x++)
+            sum += row[x < 0 ? 0 : x < w ? x : w - 1];
         for (int x = 0; x < w; x++) {
             out[(size_t)x * (size_t)h + (size_t)y] = sum * k;
             int add = x + r + 1, sub = x - r;
@@ -149,7 +151,8 @@ void outline_add(struct outline *o, struct knot k)
 
 void outline_addn(struct outline *o, const struct knot *k, size_t n)
 {
-    for (size_t i = 0; i < n; i++) outline_add(o, k[i]);
+    for (size_t i = 0; i < n; i++)
+        outline_add(o, k[i]);
 }
 
 struct outline outline_of(const struct knot *k, size_t n)
@@ -185,7 +188,8 @@ void pen_trace(const struct pen *p, cairo_t *cr, const struct outline *o, bool c
     size_t n = o->n;
     if (n < 2) return;
     double x[OUTLINE_MAX], y[OUTLINE_MAX];
-    for (size_t i = 0; i < n; i++) pen_map(p, o->k[i].x, o->k[i].y, &x[i], &y[i]);
+    for (size_t i = 0; i < n; i++)
+        pen_map(p, o->k[i].x, o->k[i].y, &x[i], &y[i]);
     cairo_move_to(cr, x[0], y[0]);
     size_t segments = closed ? n : n - 1;
     for (size_t i = 0; i < segments; i++) {
@@ -228,7 +232,8 @@ void pen_hull_add(struct pen *p, const struct outline *o)
         p->failed = true; /* widths are multiples of 4 */
         return;
     }
-    cairo_surface_t *s = cairo_image_surface_create_for_data(p->hull, CAIRO_FORMAT_A8, p->width, p->height, stride);
+    cairo_surface_t *s =
+        cairo_image_surface_create_for_data(p->hull, CAIRO_FORMAT_A8, p->width, p->height, stride);
     cairo_t *cr = cairo_create(s);
     pen_trace(p, cr, o, true);
     cairo_set_source_rgba(cr, 1, 1, 1, 1);
@@ -245,8 +250,15 @@ static void grey(cairo_t *cr, double v) { cairo_set_source_rgb(cr, v, v, v); }
 
 void part_begin(struct part *t, struct pen *p, const struct material *m, const struct outline *o)
 {
-    *t = (struct part){.pen = p, .m = m, .puff = 7, .edge = 7, .shade = 1, .cast = .35, .cast_px = 7,
-                       .opacity = 1, .folds = 6};
+    *t = (struct part){.pen = p,
+                       .m = m,
+                       .puff = 7,
+                       .edge = 7,
+                       .shade = 1,
+                       .cast = .35,
+                       .cast_px = 7,
+                       .opacity = 1,
+                       .folds = 6};
     cairo_t *probe = context(CAIRO_FORMAT_A8, 1, 1);
     pen_trace(p, probe, o, true);
     double x0, y0, x1, y1;
@@ -337,8 +349,10 @@ void part_stitch(struct part *t, const struct outline *o, struct rgb colour, dou
         cairo_set_line_cap(cr, CAIRO_LINE_CAP_BUTT);
         cairo_set_dash(cr, dash, 2, 0);
         cairo_set_line_width(cr, relief ? width + .4 : width);
-        if (relief) cairo_set_source_rgba(cr, 1, 1, 1, .35);
-        else pen_source(cr, colour, .8);
+        if (relief)
+            cairo_set_source_rgba(cr, 1, 1, 1, .35);
+        else
+            pen_source(cr, colour, .8);
         cairo_stroke(cr);
         cairo_set_dash(cr, NULL, 0, 0);
     }
@@ -455,11 +469,13 @@ static void make_height(struct part *t, struct relief *r, uint64_t seed)
     blur(r->half2, r->tmp, r->w2, r->h2, r1 > 0 ? r1 : 1, 2);
     memcpy(r->wide, r->half2, n2 * sizeof(float));
     blur(r->wide, r->tmp, r->w2, r->h2, r2 > 0 ? r2 : 1, 2);
-    for (size_t i = 0; i < n2; i++) r->half[i] = .3f * r->half2[i] + .45f * r->wide[i];
+    for (size_t i = 0; i < n2; i++)
+        r->half[i] = .3f * r->half2[i] + .45f * r->wide[i];
     memcpy(r->half2, r->wide, n2 * sizeof(float));
     blur(r->half2, r->tmp, r->w2, r->h2, r3 > 0 ? r3 : 1, 2);
     float puff = (float)(t->puff * p->scale);
-    for (size_t i = 0; i < n2; i++) r->half[i] = puff * (r->half[i] + .55f * r->half2[i]);
+    for (size_t i = 0; i < n2; i++)
+        r->half[i] = puff * (r->half[i] + .55f * r->half2[i]);
 
     cairo_surface_t *s = cairo_get_target(t->soft);
     cairo_surface_flush(s);
@@ -498,7 +514,8 @@ static void add_fine(struct part *t, struct relief *r)
             float v = sample_half(r->half, r->w2, r->h2, x, y);
             v += ((float)g[(size_t)y * (size_t)stride + (size_t)x * 4] - 128) * (2.0f / 127);
             int gx = t->x + x, gy = t->y + y;
-            int u = (int)(gx * ca + gy * sa + 4096) & (GRAIN_PX - 1), w = (int)(gy * ca - gx * sa + 4096) & (GRAIN_PX - 1);
+            int u = (int)(gx * ca + gy * sa + 4096) & (GRAIN_PX - 1),
+                w = (int)(gy * ca - gx * sa + 4096) & (GRAIN_PX - 1);
             v += grain->relief[w * GRAIN_PX + u];
             r->height[(size_t)y * (size_t)r->w + (size_t)x] = v;
         }
@@ -533,8 +550,8 @@ static cairo_surface_t *paint_albedo(struct part *t)
 static const float light[3] = {-.42f, -.58f, .70f}, half_way[3] = {-.228f, -.314f, .922f};
 
 /* Light on one row of the part, composed onto the canvas. */
-static void light_row(struct part *t, const struct relief *r, int y, const uint8_t *mask, const uint32_t *colour,
-                      int colour_stride)
+static void light_row(struct part *t, const struct relief *r, int y, const uint8_t *mask,
+                      const uint32_t *colour, int colour_stride)
 {
     struct pen *p = t->pen;
     const struct fabric_look *look = fabric_look(t->m->fabric);
@@ -565,11 +582,13 @@ static void light_row(struct part *t, const struct relief *r, int y, const uint8
         }
         uint32_t c = colour[(size_t)cy * (size_t)colour_stride + (size_t)cx];
         int fx = t->x + x, fy = t->y + y;
-        int u = (int)(fx * ca + fy * sa + 4096) & (GRAIN_PX - 1), v = (int)(fy * ca - fx * sa + 4096) & (GRAIN_PX - 1);
+        int u = (int)(fx * ca + fy * sa + 4096) & (GRAIN_PX - 1),
+            v = (int)(fy * ca - fx * sa + 4096) & (GRAIN_PX - 1);
         float k = d * ao * shade * (1 + grain->tint[v * GRAIN_PX + u]);
         float sp = (-gx * half_way[0] - gy * half_way[1] + half_way[2]) * inv, add = 0;
         if (spec > 0 && sp > 0) {
-            for (int i = 0; i < look->gloss; i++) sp *= sp;
+            for (int i = 0; i < look->gloss; i++)
+                sp *= sp;
             add = spec * sp;
         }
         float graze = 1 - inv;
@@ -605,7 +624,8 @@ static void part_render(struct part *t, struct relief *r)
         p->failed = true;
     } else {
         int cs = cairo_image_surface_get_stride(colours) / 4;
-        for (int y = 0; y < r->h; y++) light_row(t, r, y, mask + (size_t)y * (size_t)stride, c, cs);
+        for (int y = 0; y < r->h; y++)
+            light_row(t, r, y, mask + (size_t)y * (size_t)stride, c, cs);
     }
     cairo_surface_destroy(colours);
 }
@@ -618,7 +638,8 @@ void part_end(struct part *t)
     if (t->w == 0) goto out;
     size_t n = (size_t)r.w * (size_t)r.h, n2 = (size_t)r.w2 * (size_t)r.h2;
     all = malloc((n + 4 * n2) * sizeof *all);
-    if (!all || cairo_status(t->mask) || cairo_status(t->soft) || cairo_status(t->fine) || cairo_status(t->ink)) {
+    if (!all || cairo_status(t->mask) || cairo_status(t->soft) || cairo_status(t->fine) ||
+        cairo_status(t->ink)) {
         p->failed = true;
         goto out;
     }
@@ -689,7 +710,8 @@ static struct outline band(const struct outline *line, double width)
         outline_add(&o, (struct knot){line->k[i].x + nx, line->k[i].y + ny, end});
         far[i] = (struct knot){line->k[i].x - nx, line->k[i].y - ny, end};
     }
-    for (size_t i = n; i-- > 0;) outline_add(&o, far[i]);
+    for (size_t i = n; i-- > 0;)
+        outline_add(&o, far[i]);
     return o;
 }
 
@@ -731,8 +753,10 @@ void pen_zip(struct pen *p, double x0, double y0, double x1, double y1, struct r
         pen_trace(p, cr, &line, false);
         cairo_set_dash(cr, dash, 2, 0);
         cairo_set_line_width(cr, 4.2 * p->scale);
-        if (i) cairo_set_source_rgba(cr, 1, 1, 1, .5);
-        else pen_source(cr, metal, .95);
+        if (i)
+            cairo_set_source_rgba(cr, 1, 1, 1, .5);
+        else
+            pen_source(cr, metal, .95);
         cairo_stroke(cr);
         cairo_set_dash(cr, NULL, 0, 0);
     }

@@ -27,30 +27,67 @@ struct rng {
     uint64_t state;
 };
 uint64_t rng_u64(struct rng *r);
-double rng_unit(struct rng *r);                        /* 0 <= x < 1 */
+double rng_unit(struct rng *r); /* 0 <= x < 1 */
 double rng_range(struct rng *r, double least, double most);
-int rng_below(struct rng *r, int n);                   /* 0 .. n-1 */
+int rng_below(struct rng *r, int n); /* 0 .. n-1 */
 bool rng_chance(struct rng *r, double probability);
-uint64_t rng_mix(uint64_t a, uint64_t b);              /* a new seed from two numbers */
+uint64_t rng_mix(uint64_t a, uint64_t b); /* a new seed from two numbers */
 
 struct rgb {
     double r, g, b; /* sRGB, 0 .. 1 */
 };
-struct rgb rgb_hex(unsigned hex);                      /* 0xrrggbb */
+struct rgb rgb_hex(unsigned hex); /* 0xrrggbb */
 struct rgb rgb_mix(struct rgb a, struct rgb b, double share_of_b);
 struct rgb rgb_scale(struct rgb a, double k);
 double rgb_luma(struct rgb a);
 void pen_source(cairo_t *cr, struct rgb c, double alpha);
 
 enum fabric {
-    FAB_JERSEY, FAB_POPLIN, FAB_LINEN, FAB_RIB, FAB_KNIT, FAB_CABLE, FAB_FLEECE, FAB_DENIM, FAB_TWILL, FAB_TWEED,
-    FAB_WOOL, FAB_CORDUROY, FAB_VELVET, FAB_SATIN, FAB_CREPE, FAB_LEATHER, FAB_SUEDE, FAB_TECH, FAB_QUILT,
-    FAB_LACE, FAB_CANVAS, FAB_MESH, FAB_STRAW, FAB_RUBBER, FAB_PLASTIC, FAB_METAL, FAB_COUNT
+    FAB_JERSEY,
+    FAB_POPLIN,
+    FAB_LINEN,
+    FAB_RIB,
+    FAB_KNIT,
+    FAB_CABLE,
+    FAB_FLEECE,
+    FAB_DENIM,
+    FAB_TWILL,
+    FAB_TWEED,
+    FAB_WOOL,
+    FAB_CORDUROY,
+    FAB_VELVET,
+    FAB_SATIN,
+    FAB_CREPE,
+    FAB_LEATHER,
+    FAB_SUEDE,
+    FAB_TECH,
+    FAB_QUILT,
+    FAB_LACE,
+    FAB_CANVAS,
+    FAB_MESH,
+    FAB_STRAW,
+    FAB_RUBBER,
+    FAB_PLASTIC,
+    FAB_METAL,
+    FAB_COUNT
 };
 
 enum pattern {
-    PAT_PLAIN, PAT_STRIPES, PAT_PINSTRIPE, PAT_VSTRIPES, PAT_CHECK, PAT_TARTAN, PAT_GINGHAM, PAT_FLOWERS,
-    PAT_DOTS, PAT_CHEVRON, PAT_CAMOUFLAGE, PAT_GEOMETRIC, PAT_ETHNIC, PAT_BLOCK, PAT_COUNT
+    PAT_PLAIN,
+    PAT_STRIPES,
+    PAT_PINSTRIPE,
+    PAT_VSTRIPES,
+    PAT_CHECK,
+    PAT_TARTAN,
+    PAT_GINGHAM,
+    PAT_FLOWERS,
+    PAT_DOTS,
+    PAT_CHEVRON,
+    PAT_CAMOUFLAGE,
+    PAT_GEOMETRIC,
+    PAT_ETHNIC,
+    PAT_BLOCK,
+    PAT_COUNT
 };
 
 struct material {
@@ -62,7 +99,8 @@ struct material {
 };
 /* Draws the pattern's tile. RC_NOMEM. */
 enum rc material_init(struct material *m, enum fabric fabric, enum pattern pattern, struct rgb base,
-                      struct rgb second, struct rgb third, double scale, uint64_t seed, struct err *err) MUST_USE;
+                      struct rgb second, struct rgb third, double scale, uint64_t seed,
+                      struct err *err) MUST_USE;
 void material_release(struct material *m);
 struct material material_plain(enum fabric fabric, struct rgb colour); /* owns nothing */
 cairo_surface_t *pattern_tile(enum pattern pattern, struct rgb base, struct rgb second, struct rgb third,
@@ -75,32 +113,32 @@ struct grain {
 };
 const struct grain *fabric_grain(enum fabric f);
 struct fabric_look {
-    double folds;      /* how strongly it folds; 1 for cotton */
-    double crumple;    /* px of small unevenness */
-    double specular;   /* strength of the highlight */
-    int gloss;         /* its exponent as a power of two: 2^gloss */
-    double sheen;      /* light at grazing slopes, as velvet has it */
-    double contrast;   /* of light and shade; 1 for cotton */
+    double folds;    /* how strongly it folds; 1 for cotton */
+    double crumple;  /* px of small unevenness */
+    double specular; /* strength of the highlight */
+    int gloss;       /* its exponent as a power of two: 2^gloss */
+    double sheen;    /* light at grazing slopes, as velvet has it */
+    double contrast; /* of light and shade; 1 for cotton */
 };
 const struct fabric_look *fabric_look(enum fabric f);
 double fabric_crumple(double u, double v); /* -1.4 .. 1.4, smooth unevenness; u, v in px, repeats */
 void fabric_startup(void);
 
 struct pen {
-    int width, height;      /* of the canvas, px */
-    float *rgba;            /* (height, width, 4) premultiplied, 0 .. 1 */
-    uint8_t *hull;          /* (height, width) union of parts that swell together; see pen_hull_*() */
+    int width, height; /* of the canvas, px */
+    float *rgba;       /* (height, width, 4) premultiplied, 0 .. 1 */
+    uint8_t *hull;     /* (height, width) union of parts that swell together; see pen_hull_*() */
     bool hull_used;
     struct rng rng;
     double cx, cy, scale, turn_cos, turn_sin; /* garment coordinates (0, 400) come to (cx, cy) */
-    double warp;            /* px of displacement */
+    double warp;                              /* px of displacement */
     uint64_t warp_seed;
-    bool mirror;            /* x is negated: the same code draws both sides */
-    bool failed;            /* out of memory somewhere; parts became empty */
-    double x0, y0, x1, y1;  /* what has been drawn so far, canvas px (x0 > x1: nothing) */
+    bool mirror;           /* x is negated: the same code draws both sides */
+    bool failed;           /* out of memory somewhere; parts became empty */
+    double x0, y0, x1, y1; /* what has been drawn so far, canvas px (x0 > x1: nothing) */
 };
 
-void pen_startup(void);     /* makes the fabrics; once, before threads */
+void pen_startup(void); /* makes the fabrics; once, before threads */
 enum rc pen_create(int width, int height, uint64_t seed, struct pen **out, struct err *err) MUST_USE;
 void pen_destroy(struct pen *p);
 void pen_map(const struct pen *p, double x, double y, double *px, double *py);
@@ -124,8 +162,9 @@ void outline_addn(struct outline *o, const struct knot *k, size_t n);
 /* The right half, from the middle line at the top to the middle line at the bottom -> the whole. */
 struct outline outline_symmetric(const struct knot *right, size_t n);
 struct outline outline_ellipse(double x, double y, double rx, double ry);
-#define OUTLINE(...) \
-    outline_of((const struct knot[]){__VA_ARGS__}, sizeof((const struct knot[]){__VA_ARGS__}) / sizeof(struct knot))
+#define OUTLINE(...)                               \
+    outline_of((const struct knot[]){__VA_ARGS__}, \
+               sizeof((const struct knot[]){__VA_ARGS__}) / sizeof(struct knot))
 struct outline outline_of(const struct knot *k, size_t n);
 void pen_trace(const struct pen *p, cairo_t *cr, const struct outline *o, bool closed);
 
@@ -137,17 +176,17 @@ void pen_hull_end(struct pen *p);
 struct part {
     struct pen *pen;
     const struct material *m;
-    int x, y, w, h;           /* its piece of the canvas, px; w == 0: nothing to draw */
+    int x, y, w, h;                    /* its piece of the canvas, px; w == 0: nothing to draw */
     cairo_t *mask, *soft, *fine, *ink; /* A8; grey relief at half size; grey relief; colour over the fabric */
     /* to be set between part_begin() and part_end(): */
-    double puff;              /* px of height of the swelling; 7 */
-    double edge;              /* px over which the edge rounds; 7 */
-    double grain_angle;       /* radians: direction of the fabric and the pattern */
-    double shade;             /* multiplies the colour; 1 */
-    double cast;              /* strength of the shadow on parts below; .35 */
-    double cast_px;           /* its size; 7 */
-    double opacity;           /* 1 */
-    double folds;             /* px of height of a fold of strength 1; 6 */
+    double puff;        /* px of height of the swelling; 7 */
+    double edge;        /* px over which the edge rounds; 7 */
+    double grain_angle; /* radians: direction of the fabric and the pattern */
+    double shade;       /* multiplies the colour; 1 */
+    double cast;        /* strength of the shadow on parts below; .35 */
+    double cast_px;     /* its size; 7 */
+    double opacity;     /* 1 */
+    double folds;       /* px of height of a fold of strength 1; 6 */
     bool joined;
 };
 void part_begin(struct part *t, struct pen *p, const struct material *m, const struct outline *o);

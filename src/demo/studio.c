@@ -53,7 +53,8 @@ static float ground_light(const struct ground *g, const struct pen *p, int x, in
     if (g->stands) { /* on a table: a pool of shade under it */
         float mid = (float)(p->x0 + p->x1) / 2, half = (float)(p->x1 - p->x0) / 2 + 6;
         float dx = (fx - mid - 6) / half, dy = (fy - (float)g->base + 3) / 15;
-        float d = dx * dx * dx * dx + dy * dy, e = (fx - mid - 14) / (half + 34), f = (fy - (float)g->base - 4) / 46;
+        float d = dx * dx * dx * dx + dy * dy, e = (fx - mid - 14) / (half + 34),
+              f = (fy - (float)g->base - 4) / 46;
         v = 1 - .36f * expf(-d * 1.6f) - .13f * expf(-(e * e * e * e + f * f) * 1.4f);
         v -= .07f * at_quarter(g->wide, g->w4, g->h4, fx - 12, fy - 20);
         return v;
@@ -121,7 +122,10 @@ out:
 
 /* --- photos ------------------------------------------------------------------------------------- */
 
-static struct outline everything(void) { return OUTLINE(C(-420, -120), C(420, -120), C(420, 920), C(-420, 920)); }
+static struct outline everything(void)
+{
+    return OUTLINE(C(-420, -120), C(420, -120), C(420, 920), C(-420, 920));
+}
 
 static void cloth_ground(struct pen *p, enum fabric f, struct rgb c, int folds, double strength)
 {
@@ -135,8 +139,10 @@ static void cloth_ground(struct pen *p, enum fabric f, struct rgb c, int folds, 
     t.grain_angle = rng_range(r, -.5, .5);
     double main = rng_range(r, 0, 3.14);
     for (int i = 0; i < folds; i++) {
-        double x = rng_range(r, -320, 320), y = rng_range(r, -20, 820), a = main + rng_range(r, -.7, .7), l = rng_range(r, 90, 330);
-        part_fold(&t, x, y, x + l * cos(a), y + l * sin(a), rng_range(r, -50, 50), rng_range(r, 18, 52), rng_range(r, .15, strength) * (rng_chance(r, .5) ? 1 : -1));
+        double x = rng_range(r, -320, 320), y = rng_range(r, -20, 820), a = main + rng_range(r, -.7, .7),
+               l = rng_range(r, 90, 330);
+        part_fold(&t, x, y, x + l * cos(a), y + l * sin(a), rng_range(r, -50, 50), rng_range(r, 18, 52),
+                  rng_range(r, .15, strength) * (rng_chance(r, .5) ? 1 : -1));
     }
     part_end(&t);
 }
@@ -160,7 +166,8 @@ static void wood_ground(struct pen *p)
         cairo_fill(t.ink);
         for (int i = 0; i < 26; i++) { /* the grain */
             double gx = x + rng_range(r, 3, width - 3), gy = rng_range(r, -120, 800), l = rng_range(r, 60, 420);
-            struct outline line = OUTLINE(C(gx, gy), K(gx + rng_range(r, -4, 4), gy + l * .5), C(gx + rng_range(r, -3, 3), gy + l));
+            struct outline line = OUTLINE(C(gx, gy), K(gx + rng_range(r, -4, 4), gy + l * .5),
+                                          C(gx + rng_range(r, -3, 3), gy + l));
             part_line(&t, &line, rgb_scale(tone, .5), rng_range(r, .5, 2.4), rng_range(r, .08, .3));
         }
         struct outline gap = OUTLINE(C(x, -120), C(x, 920));
@@ -189,9 +196,12 @@ static void armchair_ground(struct pen *p)
 {
     static const unsigned tones[] = {0x4a5d52, 0x6f4b3a, 0x3f4a5a, 0x9a8672};
     wall_ground(p);
-    struct material m = material_plain(rng_chance(&p->rng, .5) ? FAB_VELVET : FAB_TWEED, rgb_hex(tones[rng_below(&p->rng, 4)]));
-    struct outline back = OUTLINE(K(-240, 60), K(0, 30), K(240, 60), K(290, 300), C(290, 700), C(-290, 700), K(-290, 300)),
-                   seat = OUTLINE(K(-250, 520), K(0, 500), K(250, 520), K(270, 640), K(250, 760), K(0, 790), K(-250, 760), K(-270, 640));
+    struct material m =
+        material_plain(rng_chance(&p->rng, .5) ? FAB_VELVET : FAB_TWEED, rgb_hex(tones[rng_below(&p->rng, 4)]));
+    struct outline back = OUTLINE(K(-240, 60), K(0, 30), K(240, 60), K(290, 300), C(290, 700), C(-290, 700),
+                                  K(-290, 300)),
+                   seat = OUTLINE(K(-250, 520), K(0, 500), K(250, 520), K(270, 640), K(250, 760), K(0, 790),
+                                  K(-250, 760), K(-270, 640));
     struct part t;
     part_begin(&t, p, &m, &back);
     t.puff = 26;
@@ -208,7 +218,8 @@ static void armchair_ground(struct pen *p)
     t.cast_px = 20;
     part_end(&t);
     for (int side = -1; side <= 1; side += 2) {
-        struct outline arm = OUTLINE(K(side * 232, 420), K(side * 290, 400), K(side * 330, 440), C(side * 330, 920), C(side * 236, 920));
+        struct outline arm = OUTLINE(K(side * 232, 420), K(side * 290, 400), K(side * 330, 440),
+                                     C(side * 330, 920), C(side * 236, 920));
         part_begin(&t, p, &m, &arm);
         t.puff = 24;
         t.edge = 22;
@@ -249,7 +260,8 @@ static void sample4(const struct pen *p, float x, float y, float out[4])
     int ix = (int)x, iy = (int)y;
     float u = x - (float)ix, v = y - (float)iy;
     const float *a = p->rgba + ((size_t)iy * (size_t)p->width + (size_t)ix) * 4, *b = a + 4 * (size_t)p->width;
-    for (int i = 0; i < 4; i++) out[i] = (a[i] * (1 - u) + a[4 + i] * u) * (1 - v) + (b[i] * (1 - u) + b[4 + i] * u) * v;
+    for (int i = 0; i < 4; i++)
+        out[i] = (a[i] * (1 - u) + a[4 + i] * u) * (1 - v) + (b[i] * (1 - u) + b[4 + i] * u) * v;
 }
 
 struct mood { /* the light of the room, and the camera */
@@ -267,11 +279,13 @@ static void place_piece(const struct piece *q, const struct mood *m, float *rgb,
             float u, v, c[4];
             unproject(q, x + .5, y + .5, &u, &v);
             if (u < -80 || v < -80 || u > (float)q->pen->width + 80 || v > (float)q->pen->height + 80) continue;
-            float s = 1 - .40f * at_quarter(q->near, q->w4, q->h4, u - 7 * k, v - 10 * k) - .22f * at_quarter(q->wide, q->w4, q->h4, u - 18 * k, v - 26 * k);
+            float s = 1 - .40f * at_quarter(q->near, q->w4, q->h4, u - 7 * k, v - 10 * k) -
+                      .22f * at_quarter(q->wide, q->w4, q->h4, u - 18 * k, v - 26 * k);
             bool in = u > -8 && v > -8 && u < (float)q->pen->width + 8 && v < (float)q->pen->height + 8;
             if (!in) s = 1;
             sample4(q->pen, u, v, c);
-            for (int i = 0; i < 3; i++) o[i] = o[i] * s * (1 - c[3]) + c[i];
+            for (int i = 0; i < 3; i++)
+                o[i] = o[i] * s * (1 - c[3]) + c[i];
             if (c[3] > .5f) {
                 if (x < x0) x0 = x;
                 if (x > x1) x1 = x;
@@ -280,7 +294,8 @@ static void place_piece(const struct piece *q, const struct mood *m, float *rgb,
             }
         }
     }
-    *box = (struct image_box){(float)x0 / PHOTO_WIDTH, (float)y0 / PHOTO_HEIGHT, (float)(x1 - x0 + 1) / PHOTO_WIDTH, (float)(y1 - y0 + 1) / PHOTO_HEIGHT};
+    *box = (struct image_box){(float)x0 / PHOTO_WIDTH, (float)y0 / PHOTO_HEIGHT,
+                              (float)(x1 - x0 + 1) / PHOTO_WIDTH, (float)(y1 - y0 + 1) / PHOTO_HEIGHT};
 }
 
 static void develop(const float *rgb, const struct mood *m, uint64_t seed, struct image *out)
@@ -291,7 +306,8 @@ static void develop(const float *rgb, const struct mood *m, uint64_t seed, struc
         uint8_t *o = out->rgb + (size_t)y * PHOTO_WIDTH * 3;
         for (int x = 0; x < PHOTO_WIDTH; x++, c += 3, o += 3) {
             float dx = (float)x / PHOTO_WIDTH - .5f, dy = (float)y / PHOTO_HEIGHT - .5f;
-            float l = m->gain * (1 + m->fall * (dx * m->from_x + dy * m->from_y)) * (1 - m->vignette * (dx * dx + dy * dy));
+            float l = m->gain * (1 + m->fall * (dx * m->from_x + dy * m->from_y)) *
+                      (1 - m->vignette * (dx * dx + dy * dy));
             g = g * 6364136223846793005u + 1442695040888963407u;
             float n = (float)((int)(g >> 33 & 255) + (int)(g >> 41 & 255) - 255) * (m->noise / 255);
             o[0] = byte_of(c[0] * l * m->red + n);
@@ -301,13 +317,33 @@ static void develop(const float *rgb, const struct mood *m, uint64_t seed, struc
     }
 }
 
-static const struct { const char *place, *pieces[PHOTO_MAX_PIECES + 1]; } scenes[] = {
-    {"bed", {"dress"}}, {"wood", {"t-shirt", "jeans", "casual-shoes"}}, {"hanger", {"shirt"}}, {"bed", {"sweater"}},
-    {"hanger", {"blazer"}}, {"wood", {"casual-shoes"}}, {"rug", {"jeans"}}, {"hanger", {"dress"}},
-    {"bed", {"shirt", "skirt"}}, {"wood", {"jacket"}}, {"armchair", {"sweatshirt"}}, {"rug", {"handbag"}},
-    {"bed", {"t-shirt"}}, {"wood", {"skirt"}}, {"hanger", {"jacket"}}, {"wood", {"sports-shoes"}},
-    {"bed", {"top", "trousers", "heels"}}, {"rug", {"shorts"}}, {"armchair", {"dress"}}, {"wood", {"sweater", "jeans"}},
-    {"bed", {"trousers"}}, {"wood", {"scarf", "hat"}}, {"hanger", {"longsleeve"}}, {"rug", {"backpack"}},
+static const struct {
+    const char *place, *pieces[PHOTO_MAX_PIECES + 1];
+} scenes[] = {
+    {"bed", {"dress"}},
+    {"wood", {"t-shirt", "jeans", "casual-shoes"}},
+    {"hanger", {"shirt"}},
+    {"bed", {"sweater"}},
+    {"hanger", {"blazer"}},
+    {"wood", {"casual-shoes"}},
+    {"rug", {"jeans"}},
+    {"hanger", {"dress"}},
+    {"bed", {"shirt", "skirt"}},
+    {"wood", {"jacket"}},
+    {"armchair", {"sweatshirt"}},
+    {"rug", {"handbag"}},
+    {"bed", {"t-shirt"}},
+    {"wood", {"skirt"}},
+    {"hanger", {"jacket"}},
+    {"wood", {"sports-shoes"}},
+    {"bed", {"top", "trousers", "heels"}},
+    {"rug", {"shorts"}},
+    {"armchair", {"dress"}},
+    {"wood", {"sweater", "jeans"}},
+    {"bed", {"trousers"}},
+    {"wood", {"scarf", "hat"}},
+    {"hanger", {"longsleeve"}},
+    {"rug", {"backpack"}},
 };
 enum { SCENES = sizeof scenes / sizeof *scenes };
 
@@ -324,15 +360,26 @@ static void choose_mood(struct rng *r, struct mood *m)
 {
     double warm = rng_range(r, -.06, .09);
     double a = rng_range(r, 0, 6.28);
-    *m = (struct mood){.red = (float)(1 + warm * .8), .blue = (float)(1 - warm), .gain = (float)rng_range(r, .98, 1.12), .from_x = (float)cos(a), .from_y = (float)sin(a),
-                       .fall = (float)rng_range(r, .12, .4), .vignette = (float)rng_range(r, .1, .38), .noise = (float)rng_range(r, .012, .03)};
+    *m = (struct mood){.red = (float)(1 + warm * .8),
+                       .blue = (float)(1 - warm),
+                       .gain = (float)rng_range(r, .98, 1.12),
+                       .from_x = (float)cos(a),
+                       .from_y = (float)sin(a),
+                       .fall = (float)rng_range(r, .12, .4),
+                       .vignette = (float)rng_range(r, .1, .38),
+                       .noise = (float)rng_range(r, .012, .03)};
 }
 
 static struct pose choose_pose(struct rng *r, const char *place, int i, int n)
 {
     bool upright = strcmp(place, "hanger") == 0 || strcmp(place, "armchair") == 0;
-    struct pose p = {.x = PHOTO_WIDTH / 2.0 + rng_range(r, -50, 50), .y = PHOTO_HEIGHT / 2.0 + rng_range(r, -50, 50), .scale = n > 1 ? .74 : upright ? 1.08 : rng_range(r, 1.0, 1.14),
-                     .turn = rng_range(r, -.34, .34) * (upright ? .1 : 1), .tilt = upright ? .03 : rng_range(r, .05, .22)};
+    struct pose p = {.x = PHOTO_WIDTH / 2.0 + rng_range(r, -50, 50),
+                     .y = PHOTO_HEIGHT / 2.0 + rng_range(r, -50, 50),
+                     .scale = n > 1     ? .74
+                              : upright ? 1.08
+                                        : rng_range(r, 1.0, 1.14),
+                     .turn = rng_range(r, -.34, .34) * (upright ? .1 : 1),
+                     .tilt = upright ? .03 : rng_range(r, .05, .22)};
     if (upright) p.y = PHOTO_HEIGHT * .53;
     if (n == 2) {
         p.x = PHOTO_WIDTH * (i ? .68 : .33);
@@ -349,21 +396,32 @@ static struct pose choose_pose(struct rng *r, const char *place, int i, int n)
 
 static void draw_place(struct pen *p, const char *place)
 {
-    static const unsigned sheets[] = {0xe9e6e0, 0xc9d2da, 0xd8c7bd, 0xb7bfae, 0x8d95a3}, rugs[] = {0xb9a48a, 0x8a8f94, 0x7c4b44, 0xd6cdbf};
-    if (strcmp(place, "bed") == 0) cloth_ground(p, FAB_POPLIN, rgb_hex(sheets[rng_below(&p->rng, 5)]), 36, .75);
-    else if (strcmp(place, "rug") == 0) cloth_ground(p, rng_chance(&p->rng, .5) ? FAB_CABLE : FAB_TWEED, rgb_hex(rugs[rng_below(&p->rng, 4)]), 6, .25);
-    else if (strcmp(place, "wood") == 0) wood_ground(p);
-    else if (strcmp(place, "hanger") == 0) wall_ground(p);
-    else armchair_ground(p);
+    static const unsigned sheets[] = {0xe9e6e0, 0xc9d2da, 0xd8c7bd, 0xb7bfae, 0x8d95a3},
+                          rugs[] = {0xb9a48a, 0x8a8f94, 0x7c4b44, 0xd6cdbf};
+    if (strcmp(place, "bed") == 0)
+        cloth_ground(p, FAB_POPLIN, rgb_hex(sheets[rng_below(&p->rng, 5)]), 36, .75);
+    else if (strcmp(place, "rug") == 0)
+        cloth_ground(p, rng_chance(&p->rng, .5) ? FAB_CABLE : FAB_TWEED, rgb_hex(rugs[rng_below(&p->rng, 4)]),
+                     6, .25);
+    else if (strcmp(place, "wood") == 0)
+        wood_ground(p);
+    else if (strcmp(place, "hanger") == 0)
+        wall_ground(p);
+    else
+        armchair_ground(p);
 }
 
 /* A wooden hanger behind the piece, on the ground's pen (600 x 800 for 1200 x 1600). */
 static void draw_hanger(struct pen *p, const struct piece *q)
 {
-    double y = (q->at.y - q->pen->height / 2.0 * q->at.scale) / 2 + q->pen->y0 * q->at.scale / 2 + 16, x = q->at.x / 2 - 300;
-    struct material wood = material_plain(FAB_LEATHER, rgb_hex(0xb48a5a)), steel = material_plain(FAB_METAL, rgb_hex(0xb9bcc2));
-    struct outline hook = OUTLINE(C(x, y), K(x + 1, y - 34), K(x + 22, y - 52), K(x + 12, y - 82), K(x - 12, y - 82), C(x - 22, y - 62));
-    struct outline arm = OUTLINE(C(x - 118, y + 44), K(x - 60, y + 14), K(x, y - 2), K(x + 60, y + 14), C(x + 118, y + 44));
+    double y = (q->at.y - q->pen->height / 2.0 * q->at.scale) / 2 + q->pen->y0 * q->at.scale / 2 + 16,
+           x = q->at.x / 2 - 300;
+    struct material wood = material_plain(FAB_LEATHER, rgb_hex(0xb48a5a)),
+                    steel = material_plain(FAB_METAL, rgb_hex(0xb9bcc2));
+    struct outline hook = OUTLINE(C(x, y), K(x + 1, y - 34), K(x + 22, y - 52), K(x + 12, y - 82),
+                                  K(x - 12, y - 82), C(x - 22, y - 62));
+    struct outline arm =
+        OUTLINE(C(x - 118, y + 44), K(x - 60, y + 14), K(x, y - 2), K(x + 60, y + 14), C(x + 118, y + 44));
     pen_strip(p, &steel, &hook, 6, 3);
     pen_strip(p, &wood, &arm, 17, 5);
     pen_stud(p, x, y - 88, 8, rgb_hex(0x8d9096));
@@ -403,9 +461,11 @@ enum rc photo_draw(uint64_t seed, int number, struct photo *what, struct image *
     float *rgb = malloc((size_t)PHOTO_WIDTH * PHOTO_HEIGHT * 3 * sizeof *rgb);
     *what = (struct photo){.place = scenes[number % SCENES].place};
     *out = (struct image){0};
-    enum rc rc = rgb ? pen_create(PHOTO_WIDTH / 2, PHOTO_HEIGHT / 2, rng_u64(&r), &ground, err) : err_set(err, RC_NOMEM, "no memory for a photo");
+    enum rc rc = rgb ? pen_create(PHOTO_WIDTH / 2, PHOTO_HEIGHT / 2, rng_u64(&r), &ground, err)
+                     : err_set(err, RC_NOMEM, "no memory for a photo");
     if (rc) goto out;
-    while (scenes[number % SCENES].pieces[what->n]) what->n++;
+    while (scenes[number % SCENES].pieces[what->n])
+        what->n++;
     for (int i = 0; i < what->n && !rc; i++) {
         find_piece(rng_mix(seed, 4242), scenes[number % SCENES].pieces[i], number * 3 + i, &what->pieces[i]);
         rc = draw_piece(&pieces[i], &what->pieces[i], what->place, err);
@@ -416,7 +476,8 @@ enum rc photo_draw(uint64_t seed, int number, struct photo *what, struct image *
     draw_place(ground, what->place);
     if (strcmp(what->place, "hanger") == 0) draw_hanger(ground, &pieces[0]);
     enlarge_ground(ground, rgb);
-    for (int i = 0; i < what->n; i++) place_piece(&pieces[i], &mood, rgb, &what->boxes[i]);
+    for (int i = 0; i < what->n; i++)
+        place_piece(&pieces[i], &mood, rgb, &what->boxes[i]);
     rc = image_create(PHOTO_WIDTH, PHOTO_HEIGHT, out, err);
     if (!rc) develop(rgb, &mood, rng_u64(&r), out);
 out:

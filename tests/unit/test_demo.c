@@ -23,7 +23,8 @@ static size_t count_distinct(const char *(*of)(const struct product *), int prod
         struct product p;
         product_choose(&p, 1, i);
         size_t k = 0;
-        while (k < n && strcmp(seen[k], of(&p)) != 0) k++;
+        while (k < n && strcmp(seen[k], of(&p)) != 0)
+            k++;
         if (k == n && n < 256) seen[n++] = of(&p);
     }
     return n;
@@ -85,7 +86,8 @@ static double drawn_share(const struct image *im)
     size_t n = (size_t)im->width * (size_t)im->height, drawn = 0;
     for (size_t i = 0; i < n; i++) {
         int d = 0;
-        for (size_t c = 0; c < 3; c++) d += abs(im->rgb[i * 3 + c] - im->rgb[c]);
+        for (size_t c = 0; c < 3; c++)
+            d += abs(im->rgb[i * 3 + c] - im->rgb[c]);
         drawn += d > 36;
     }
     return (double)drawn / (double)n;
@@ -158,7 +160,8 @@ static char *read_text(const char *name)
 static size_t count_lines(const char *text)
 {
     size_t n = 0;
-    for (; *text; text++) n += *text == '\n';
+    for (; *text; text++)
+        n += *text == '\n';
     return n;
 }
 
@@ -171,13 +174,16 @@ static bool there(const char *name)
 
 static void check_feed(int products)
 {
-    char *feed = read_text("feed.tsv"), *stock = read_text("inventory.tsv"), *labels = read_text("labels.csv"), *shops = read_text("shops.csv");
+    char *feed = read_text("feed.tsv"), *stock = read_text("inventory.tsv"), *labels = read_text("labels.csv"),
+         *shops = read_text("shops.csv");
     size_t columns = 1, offers = count_lines(feed) - 1;
-    for (const char *p = feed; *p != '\n'; p++) columns += *p == '\t';
+    for (const char *p = feed; *p != '\n'; p++)
+        columns += *p == '\t';
     assert_int_equal(columns, 21);
     for (const char *line = feed; *line; line = strchr(line, '\n') + 1) { /* every row has them all */
         size_t n = 1;
-        for (const char *p = line; *p != '\n'; p++) n += *p == '\t';
+        for (const char *p = line; *p != '\n'; p++)
+            n += *p == '\t';
         assert_int_equal(n, columns);
     }
     assert_true(offers >= (size_t)products);
@@ -199,7 +205,8 @@ static void test_folder(void **state)
     assert_int_equal(demo_draw(&o, &drawn, &err), RC_OK);
     assert_true(drawn);
     assert_true(there("images/PND-0001.jpg") && there("images/PND-0005.jpg") && !there("images/PND-0006.jpg"));
-    assert_true(there("wardrobe/photo-01.jpg") && there("wardrobe/photo-01-small.jpg") && !there("wardrobe/photo-02.jpg"));
+    assert_true(there("wardrobe/photo-01.jpg") && there("wardrobe/photo-01-small.jpg") &&
+                !there("wardrobe/photo-02.jpg"));
     check_feed(5);
     assert_int_equal(demo_draw(&o, &drawn, &err), RC_OK);
     assert_false(drawn); /* all there already */
@@ -265,9 +272,15 @@ static int tear_down(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_variety),  cmocka_unit_test(test_products_are_well_formed), cmocka_unit_test(test_other_seed_other_collection),
-        cmocka_unit_test(test_pictures), cmocka_unit_test(test_close_up),                 cmocka_unit_test(test_photo),
-        cmocka_unit_test(test_folder),   cmocka_unit_test(test_stopping),                 cmocka_unit_test(test_refusals),
+        cmocka_unit_test(test_variety),
+        cmocka_unit_test(test_products_are_well_formed),
+        cmocka_unit_test(test_other_seed_other_collection),
+        cmocka_unit_test(test_pictures),
+        cmocka_unit_test(test_close_up),
+        cmocka_unit_test(test_photo),
+        cmocka_unit_test(test_folder),
+        cmocka_unit_test(test_stopping),
+        cmocka_unit_test(test_refusals),
     };
     return cmocka_run_group_tests(tests, set_up, tear_down);
 }

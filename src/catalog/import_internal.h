@@ -39,11 +39,15 @@ struct import_row {
     size_t n_pictures;
 };
 
+enum { ROW_TERMS = 4096, ROW_TERM_BYTES = 120 };
+
 struct import_row_reader {           /* scratch, used again row by row */
     struct import *im;
+    /* What the vocabulary said lately, by hash: feeds repeat themselves, and asking is half of reading a row. */
+    struct { char key[ROW_TERM_BYTES]; size_t n; int field; const char *name; } *terms;
     struct buf data, text, pictures, hashed;
 };
-void import_row_reader_init(struct import_row_reader *r, struct import *im);
+enum rc import_row_reader_init(struct import_row_reader *r, struct import *im, struct err *err) MUST_USE;
 void import_row_reader_release(struct import_row_reader *r);
 /* False: rejected, and reported. The result is borrowed until the next call. */
 bool import_row_read(struct import_row_reader *r, const struct catalog_feed_row *in, struct import_row *out);

@@ -9,21 +9,25 @@
 
 #include "base/jout.h"
 
+#include <stdlib.h>
 #include <string.h>
 
 enum { TEXT_BYTES = 20000, SHORT_BYTES = 500, ADDRESS_BYTES = 2000, MAX_EXTRA = 200, KEY_BYTES = 100 };
 
-void import_row_reader_init(struct import_row_reader *r, struct import *im)
+enum rc import_row_reader_init(struct import_row_reader *r, struct import *im, struct err *err)
 {
     r->im = im;
+    r->terms = calloc(ROW_TERMS, sizeof *r->terms);
     r->data = BUF_INIT((size_t)8 << 20);
     r->text = BUF_INIT((size_t)4 << 20);
     r->pictures = BUF_INIT((size_t)1 << 20);
     r->hashed = BUF_INIT((size_t)10 << 20);
+    return r->terms ? RC_OK : err_set(err, RC_NOMEM, "out of memory reading the feed");
 }
 
 void import_row_reader_release(struct import_row_reader *r)
 {
+    free(r->terms);
     buf_release(&r->data);
     buf_release(&r->text);
     buf_release(&r->pictures);
@@ -185,13 +189,25 @@ static bool says_nothing(struct str s)
     return false;
 }
 
+static const char *canonical(struct import_row_reader *r, enum vocab_field field, struct str text)
+{
+    if (text.n > ROW_TERM_BYTES) return vocab_canonical(r->im->vocab, field, text);
+    size_t i = (size_t)(str_hash(text) + (uint64_t)field * 31) % ROW_TERMS;
+    if (r->terms[i].n == text.n && r->terms[i].field == (int)field && memcmp(r->terms[i].key, text.p, text.n) == 0)
+        return r->terms[i].name;
+    memcpy(r->terms[i].key, text.p, text.n);
+    r->terms[i].n = text.n;
+    r->terms[i].field = (int)field;
+    return r->terms[i].name = vocab_canonical(r->im->vocab, field, text);
+}
+
 /* The canonical name where there is one, else as written. */
 static void put_term(struct import_row_reader *r, struct jout *json, const char *key, enum vocab_field field,
                      struct str s)
 {
     struct str text = clean(r, s, SHORT_BYTES);
     if (!text.p || says_nothing(text)) return;
-    const char *name = vocab_canonical(r->im->vocab, field, text);
+    const char *name = canonical(r, field, text);
     if (name) jout_kz(json, key, name);
     else {
         jout_kstr(json, key, text);
@@ -202,6 +218,7 @@ static void put_term(struct import_row_reader *r, struct jout *json, const char 
 static void put_category(struct import_row_reader *r, struct jout *json, const struct catalog_feed_row *in)
 {
     const struct str *v = in->value;
+    /* the title is part of the question, so there is nothing to remember here */
     const char *name = vocab_category(r->im->vocab, v[CATALOG_PRODUCT_TYPE], v[CATALOG_GOOGLE_PRODUCT_CATEGORY],
                                       v[CATALOG_TITLE]);
     if (name) {

@@ -136,8 +136,8 @@ static enum rc stage_feed(struct stage *s, struct err *err)
     struct import_row row;
     struct import_row_reader reader;
     bool more = false;
-    import_row_reader_init(&reader, im);
-    enum rc rc = catalog_feed_open(im->options->feed, &options, &feed, err);
+    enum rc rc = import_row_reader_init(&reader, im, err);
+    if (!rc) rc = catalog_feed_open(im->options->feed, &options, &feed, err);
     if (!rc) im->result->format = catalog_feed_format(feed);
     while (!rc && !(rc = catalog_feed_next(feed, &in, &more, err)) && more) {
         im->result->rows++;

@@ -285,8 +285,8 @@ def test_import_over_http(fresh, tmp_path):
     picture = server.get(product["picture"])
     assert picture.headers["Content-Type"] == "image/png" and "immutable" in picture.headers["Cache-Control"]
     assert server.get(product["picture"], params={"w": 240}).content == picture.content  # small already
-    problem(server.get("/v1/products/nothing"), 404, "not_found")
-    problem(server.get("/v1/pictures/" + "0" * 64), 404, "not_found")
+    problem(server.get("/v1/products/nothing"), 404, "not-found")
+    problem(server.get("/v1/pictures/" + "0" * 64), 404, "not-found")
     assert server.get("/v1/pictures/xyz").status_code in (400, 404)
     assert server.get("/v1/products", params={"cursor": "x!"}).status_code == 400
     dresses = server.get("/v1/products", params={"category": "dress", "limit": 100}).json()["items"]

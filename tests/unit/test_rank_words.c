@@ -150,7 +150,7 @@ static void peoples_words(void **state)
         return;
     }
     assert_true(precision("tests/fixtures/words_heldout.csv") >= .95);
-    assert_true(precision("tests/fixtures/words_second.csv") >= .90);
+    assert_true(precision("tests/fixtures/words_second.csv") >= .95);
     if (fs_exists("../shared/eval/words.csv")) assert_true(precision("../shared/eval/words.csv") >= .95);
 }
 

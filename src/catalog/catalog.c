@@ -25,8 +25,10 @@ void catalog_digest(struct str bytes, char hex[static CATALOG_SHA_BYTES])
 
 void catalog_blob_key(const char *sha, int width, char out[static CATALOG_BLOB_KEY_BYTES])
 {
-    if (width) snprintf(out, CATALOG_BLOB_KEY_BYTES, "pictures/%.2s/%s.w%d", sha, sha, width);
-    else snprintf(out, CATALOG_BLOB_KEY_BYTES, "pictures/%.2s/%s", sha, sha);
+    if (width)
+        snprintf(out, CATALOG_BLOB_KEY_BYTES, "pictures/%.2s/%s.w%d", sha, sha, width);
+    else
+        snprintf(out, CATALOG_BLOB_KEY_BYTES, "pictures/%.2s/%s", sha, sha);
 }
 
 /* ---- meta ---- */
@@ -41,8 +43,10 @@ enum rc catalog_meta_get(struct store_tx *tx, const char *key, char *out, size_t
     if (!rc) rc = store_next(rows, &more, err);
     if (!rc && more) {
         struct str value = store_text(rows, 0);
-        if (value.n >= cap) rc = err_set(err, RC_CORRUPT, "meta %s is too long", key);
-        else snprintf(out, cap, "%.*s", STR_ARG(value));
+        if (value.n >= cap)
+            rc = err_set(err, RC_CORRUPT, "meta %s is too long", key);
+        else
+            snprintf(out, cap, "%.*s", STR_ARG(value));
     }
     store_rows_close(rows);
     return rc;
@@ -51,8 +55,9 @@ enum rc catalog_meta_get(struct store_tx *tx, const char *key, char *out, size_t
 enum rc catalog_meta_set(struct store_tx *tx, const char *key, const char *value, struct err *err)
 {
     const struct store_value args[] = {STORE_Z(key), STORE_Z(value)};
-    return store_exec(tx, "INSERT INTO meta (key, value) VALUES (?1, ?2)"
-                          " ON CONFLICT (key) DO UPDATE SET value = excluded.value",
+    return store_exec(tx,
+                      "INSERT INTO meta (key, value) VALUES (?1, ?2)"
+                      " ON CONFLICT (key) DO UPDATE SET value = excluded.value",
                       args, 2, NULL, err);
 }
 
@@ -117,10 +122,11 @@ enum rc catalog_each(struct store_tx *tx, catalog_row_fn each, void *ctx, struct
     rc = store_query(tx, sql, args, 1, &rows, err);
     while (!rc && !(rc = store_next(rows, &more, err)) && more) {
         struct catalog_row row = {.doc = store_i64(rows, 0)};
-        struct str *text[] = {&row.id, &row.title, &row.brand, &row.link, &row.picture, &row.category,
-                              &row.colour, &row.gender, &row.age_group, &row.season, &row.style,
-                              &row.material, &row.pattern, &row.colours};
-        for (int i = 0; i < 14; i++) *text[i] = text_or_none(rows, i + 1);
+        struct str *text[] = {&row.id,       &row.title,    &row.brand,   &row.link,      &row.picture,
+                              &row.category, &row.colour,   &row.gender,  &row.age_group, &row.season,
+                              &row.style,    &row.material, &row.pattern, &row.colours};
+        for (int i = 0; i < 14; i++)
+            *text[i] = text_or_none(rows, i + 1);
         row.filled = (uint32_t)store_i64(rows, 15);
         row.sizes = store_text(rows, 16);
         row.first_seen_ms = store_i64(rows, 17);
@@ -164,7 +170,8 @@ static enum rc flush_offers(struct best *best, size_t *n, catalog_offer_fn each,
 static void keep_offer(struct best *best, size_t *n, const struct catalog_offer *o)
 {
     size_t i = 0;
-    while (i < *n && !str_eqz(o->shop, best[i].shop)) i++;
+    while (i < *n && !str_eqz(o->shop, best[i].shop))
+        i++;
     if (i == MAX_SHOPS || (i < *n && !better(o, &best[i].offer))) return;
     best[i].offer = *o;
     snprintf(best[i].shop, SHOP_BYTES, "%.*s", STR_ARG(o->shop));
@@ -174,19 +181,19 @@ static void keep_offer(struct best *best, size_t *n, const struct catalog_offer 
 
 static struct catalog_offer read_offer(const struct store_rows *rows)
 {
-    return (struct catalog_offer){
-        .doc = store_i64(rows, 0), .shop = store_text(rows, 1), .currency = store_text(rows, 2),
-        .price_cents = store_is_null(rows, 3) ? -1 : store_i64(rows, 3),
-        .sale_cents = store_is_null(rows, 4) ? -1 : store_i64(rows, 4),
-        .available = !str_eqz(store_text(rows, 5), "out_of_stock")};
+    return (struct catalog_offer){.doc = store_i64(rows, 0),
+                                  .shop = store_text(rows, 1),
+                                  .currency = store_text(rows, 2),
+                                  .price_cents = store_is_null(rows, 3) ? -1 : store_i64(rows, 3),
+                                  .sale_cents = store_is_null(rows, 4) ? -1 : store_i64(rows, 4),
+                                  .available = !str_eqz(store_text(rows, 5), "out_of_stock")};
 }
 
 enum rc catalog_each_offer(struct store_tx *tx, catalog_offer_fn each, void *ctx, struct err *err)
 {
-    static const char sql[] =
-        "SELECT v.doc, o.shop, o.currency, o.price_cents, o.sale_cents, o.availability"
-        " FROM variant v JOIN offer o ON o.variant = v.id"
-        " WHERE v.hidden = 0 ORDER BY v.doc";
+    static const char sql[] = "SELECT v.doc, o.shop, o.currency, o.price_cents, o.sale_cents, o.availability"
+                              " FROM variant v JOIN offer o ON o.variant = v.id"
+                              " WHERE v.hidden = 0 ORDER BY v.doc";
     struct best *best = calloc(MAX_SHOPS, sizeof *best);
     if (!best) return err_set(err, RC_NOMEM, "out of memory reading offers");
     struct store_rows *rows = NULL;
@@ -210,15 +217,19 @@ enum rc catalog_each_offer(struct store_tx *tx, catalog_offer_fn each, void *ctx
 
 static void write_text(struct jout *out, const char *key, const struct store_rows *rows, int column)
 {
-    if (store_is_null(rows, column)) jout_kz(out, key, NULL);
-    else jout_kstr(out, key, store_text(rows, column));
+    if (store_is_null(rows, column))
+        jout_kz(out, key, NULL);
+    else
+        jout_kstr(out, key, store_text(rows, column));
 }
 
 static void write_money(struct jout *out, const char *key, int64_t cents)
 {
     jout_key(out, key);
-    if (cents < 0) jout_null(out);
-    else jout_dec(out, (double)cents / 100, 2);
+    if (cents < 0)
+        jout_null(out);
+    else
+        jout_dec(out, (double)cents / 100, 2);
 }
 
 static enum rc write_pictures(struct store_tx *tx, int64_t doc, struct jout *out, struct err *err)
@@ -226,8 +237,9 @@ static enum rc write_pictures(struct store_tx *tx, int64_t doc, struct jout *out
     struct store_rows *rows = NULL;
     const struct store_value args[] = {STORE_I(doc)};
     bool more = false, first = true;
-    enum rc rc = store_query(tx, "SELECT c.sha, c.width, c.height, c.colours FROM product_picture x"
-                                 " JOIN picture c ON c.sha = x.sha WHERE x.doc = ?1 ORDER BY x.position",
+    enum rc rc = store_query(tx,
+                             "SELECT c.sha, c.width, c.height, c.colours FROM product_picture x"
+                             " JOIN picture c ON c.sha = x.sha WHERE x.doc = ?1 ORDER BY x.position",
                              args, 1, &rows, err);
     while (!rc && !(rc = store_next(rows, &more, err)) && more) {
         char url[128];
@@ -271,11 +283,10 @@ struct variants {
 static void write_variant(struct jout *out, struct variants *v, const struct store_rows *rows)
 {
     bool has_offer = !store_is_null(rows, 5);
-    struct catalog_offer o = {
-        .currency = store_text(rows, 7),
-        .price_cents = store_is_null(rows, 3) ? -1 : store_i64(rows, 3),
-        .sale_cents = store_is_null(rows, 4) ? -1 : store_i64(rows, 4),
-        .available = has_offer && !str_eqz(store_text(rows, 5), "out_of_stock")};
+    struct catalog_offer o = {.currency = store_text(rows, 7),
+                              .price_cents = store_is_null(rows, 3) ? -1 : store_i64(rows, 3),
+                              .sale_cents = store_is_null(rows, 4) ? -1 : store_i64(rows, 4),
+                              .available = has_offer && !str_eqz(store_text(rows, 5), "out_of_stock")};
     jout_object(out);
     jout_kstr(out, "id", store_text(rows, 0));
     write_text(out, "colour", rows, 1);
@@ -284,8 +295,10 @@ static void write_variant(struct jout *out, struct variants *v, const struct sto
     write_money(out, "sale_price", o.sale_cents);
     write_text(out, "availability", rows, 5);
     jout_key(out, "quantity");
-    if (store_is_null(rows, 6)) jout_null(out);
-    else jout_i64(out, store_i64(rows, 6));
+    if (store_is_null(rows, 6))
+        jout_null(out);
+    else
+        jout_i64(out, store_i64(rows, 6));
     jout_end(out);
     if (has_offer && (!v->any_offer || better(&o, &v->best))) {
         v->any_offer = true;
@@ -318,7 +331,8 @@ static enum rc write_variants(struct store_tx *tx, int64_t doc, const char *shop
     enum rc rc = store_query(tx, sql, args, 2, &rows, err);
     jout_key(out, "variants");
     jout_array(out);
-    while (!rc && !(rc = store_next(rows, &more, err)) && more) write_variant(out, &v, rows);
+    while (!rc && !(rc = store_next(rows, &more, err)) && more)
+        write_variant(out, &v, rows);
     jout_end(out);
     store_rows_close(rows);
     jout_end(&v.sizes_out);
@@ -335,22 +349,25 @@ static enum rc write_variants(struct store_tx *tx, int64_t doc, const char *shop
 enum rc catalog_write_product(struct store_tx *tx, struct str id, const char *shop, struct jout *out,
                               struct err *err)
 {
-    static const char *const columns[] = {"id", "title", "description", "link", "brand", "product_type",
-                                          "category", "colour", "gender", "age_group", "season", "style",
-                                          "material", "pattern"};
+    static const char *const columns[] = {"id",           "title",    "description", "link",   "brand",
+                                          "product_type", "category", "colour",      "gender", "age_group",
+                                          "season",       "style",    "material",    "pattern"};
     struct store_rows *rows = NULL;
     const struct store_value args[] = {STORE_S(id)};
     bool more = false;
     char at[25];
-    enum rc rc = store_query(tx, "SELECT id, title, description, link, brand, product_type, category, colour,"
-                                 " gender, age_group, season, style, material, pattern, filled, extra, doc,"
-                                 " first_seen_ms, changed_ms FROM product WHERE id = ?1 AND hidden = 0",
+    enum rc rc = store_query(tx,
+                             "SELECT id, title, description, link, brand, product_type, category, colour,"
+                             " gender, age_group, season, style, material, pattern, filled, extra, doc,"
+                             " first_seen_ms, changed_ms FROM product WHERE id = ?1 AND hidden = 0",
                              args, 1, &rows, err);
     if (!rc) rc = store_next(rows, &more, err);
-    if (!rc && !more) rc = err_set(err, RC_NOT_FOUND, "there is no product \"%.*s\"", STR_ARG(str_utf8_cut(id, 80)));
+    if (!rc && !more)
+        rc = err_set(err, RC_NOT_FOUND, "there is no product \"%.*s\"", STR_ARG(str_utf8_cut(id, 80)));
     if (rc) goto out;
     jout_object(out);
-    for (int i = 0; i < 14; i++) write_text(out, columns[i], rows, i);
+    for (int i = 0; i < 14; i++)
+        write_text(out, columns[i], rows, i);
     jout_key(out, "filled");
     jout_raw(out, store_text(rows, 14));
     jout_key(out, "extra");

@@ -22,18 +22,22 @@
 
 enum { STAFF = HTTP_MERCHANDISER | HTTP_OPERATOR | HTTP_ADMIN, MAX_PICTURE_BYTES = 64 << 20 };
 
-static struct metric imports = METRIC_COUNTER("penderie_imports_total", "Imports ended, by outcome.", "outcome");
+static struct metric imports =
+    METRIC_COUNTER("penderie_imports_total", "Imports ended, by outcome.", "outcome");
 static struct metric rows_read = METRIC_COUNTER("penderie_import_rows_total", "Rows of feeds read.", NULL);
-static struct metric rows_rejected = METRIC_COUNTER("penderie_import_rejected_total", "Rows of feeds rejected.", NULL);
-static struct metric pictures = METRIC_COUNTER("penderie_import_pictures_total", "Pictures of feeds, by outcome.",
-                                               "outcome");
+static struct metric rows_rejected =
+    METRIC_COUNTER("penderie_import_rejected_total", "Rows of feeds rejected.", NULL);
+static struct metric pictures =
+    METRIC_COUNTER("penderie_import_pictures_total", "Pictures of feeds, by outcome.", "outcome");
 static struct metric *const metrics[] = {&imports, &rows_read, &rows_rejected, &pictures, NULL};
 
 static const struct config_key config[] = {
     {"import_picture_bytes", CONFIG_BYTES, "20m", 1024, 268435456, "The largest picture file an import reads."},
-    {"import_picture_timeout", CONFIG_DURATION_MS, "30s", 100, 600000, "How long one picture may take over http(s)."},
+    {"import_picture_timeout", CONFIG_DURATION_MS, "30s", 100, 600000,
+     "How long one picture may take over http(s)."},
     {"import_private_addresses", CONFIG_BOOL, "false", 0, 0,
-     "Whether imports fetch pictures from private, loopback and link-local addresses. A feed from outside could "
+     "Whether imports fetch pictures from private, loopback and link-local addresses. A feed from outside "
+     "could "
      "otherwise make this machine read its own network."},
     {0}};
 
@@ -75,7 +79,8 @@ static enum rc list_ids(struct store_tx *tx, const struct http_request *rq, int6
         " WHERE v.doc = p.doc AND v.hidden = 0 AND o.shop = ?4)) ORDER BY p.doc LIMIT ?5";
     struct store_rows *rows = NULL;
     const struct store_value args[] = {STORE_I(after), STORE_S(http_param(rq, "category")),
-                                       STORE_S(http_param(rq, "brand")), STORE_S(http_param(rq, "shop")), STORE_I(limit)};
+                                       STORE_S(http_param(rq, "brand")), STORE_S(http_param(rq, "shop")),
+                                       STORE_I(limit)};
     bool more = false;
     *n = 0;
     enum rc rc = store_query(tx, sql, args, 5, &rows, err);
@@ -105,8 +110,10 @@ static enum rc list_products(struct http_request *rq, struct http_response *rs, 
     for (size_t i = 0; !rc && i < n && i < (size_t)limit; i++)
         rc = catalog_write_product(tx, ids[i], shop_z, &rs->json, err);
     jout_end(&rs->json);
-    if (n > (size_t)limit) write_cursor(&rs->json, docs[limit - 1]);
-    else jout_kz(&rs->json, "next_cursor", NULL);
+    if (n > (size_t)limit)
+        write_cursor(&rs->json, docs[limit - 1]);
+    else
+        jout_kz(&rs->json, "next_cursor", NULL);
     jout_end(&rs->json);
     store_rollback(tx);
     rs->etag = true;
@@ -120,7 +127,8 @@ static enum rc get_product(struct http_request *rq, struct http_response *rs, st
     struct str shop = http_param(rq, "shop");
     enum rc rc = begin_read(rq, &tx, err);
     if (!rc)
-        rc = catalog_write_product(tx, http_param(rq, "id"), shop.n ? arena_strz(rq->arena, shop) : "", &rs->json, err);
+        rc = catalog_write_product(tx, http_param(rq, "id"), shop.n ? arena_strz(rq->arena, shop) : "",
+                                   &rs->json, err);
     store_rollback(tx);
     rs->etag = true;
     rs->cache_control = "no-cache";
@@ -129,7 +137,8 @@ static enum rc get_product(struct http_request *rq, struct http_response *rs, st
 
 /* ---- pictures ---- */
 
-static enum rc look_up_picture(struct store_tx *tx, struct str sha, char mime[static 32], int64_t *widths, struct err *err)
+static enum rc look_up_picture(struct store_tx *tx, struct str sha, char mime[static 32], int64_t *widths,
+                               struct err *err)
 {
     struct store_rows *rows = NULL;
     const struct store_value args[] = {STORE_S(sha)};
@@ -145,8 +154,8 @@ static enum rc look_up_picture(struct store_tx *tx, struct str sha, char mime[st
     return rc;
 }
 
-static enum rc read_picture(struct blob *blobs, const char *sha, int64_t want, int64_t widths, char **p, size_t *n,
-                            bool *original, struct err *err)
+static enum rc read_picture(struct blob *blobs, const char *sha, int64_t want, int64_t widths, char **p,
+                            size_t *n, bool *original, struct err *err)
 {
     char key[CATALOG_BLOB_KEY_BYTES];
     int width = want == 240 && (widths & 1) ? 240 : want == 640 && (widths & 2) ? 640 : 0;
@@ -172,7 +181,8 @@ static enum rc get_picture(struct http_request *rq, struct http_response *rs, st
     store_rollback(tx);
     const char *name = rc ? NULL : arena_strz(rq->arena, sha);
     if (!rc && !name) rc = err_set(err, RC_NOMEM, "out of memory");
-    if (!rc) rc = read_picture(rq->app->blobs, name, http_param_i64(rq, "w", 0), widths, &p, &n, &original, err);
+    if (!rc)
+        rc = read_picture(rq->app->blobs, name, http_param_i64(rq, "w", 0), widths, &p, &n, &original, err);
     if (!rc) {
         buf_add_bytes(&rs->body, p, n);
         rs->type = original ? arena_strz(rq->arena, str_of(mime)) : "image/jpeg";
@@ -201,7 +211,8 @@ static enum rc list_categories(struct http_request *rq, struct http_response *rs
     for (size_t i = 0; !rc && i < n; i++) {
         int64_t count = 0;
         const struct store_value args[] = {STORE_Z(names[i])};
-        rc = store_get_i64(tx, "SELECT count(*) FROM product WHERE category = ?1 AND hidden = 0", args, 1, &count, NULL, err);
+        rc = store_get_i64(tx, "SELECT count(*) FROM product WHERE category = ?1 AND hidden = 0", args, 1,
+                           &count, NULL, err);
         jout_object(&rs->json);
         jout_kz(&rs->json, "category", names[i]);
         jout_kz(&rs->json, "group", vocab_group(labels, names[i]));
@@ -232,8 +243,10 @@ static enum rc list_shops(struct http_request *rq, struct http_response *rs, str
         jout_object(&rs->json);
         jout_kstr(&rs->json, "shop", store_text(rows, 0));
         jout_kstr(&rs->json, "name", store_text(rows, 1));
-        if (store_is_null(rows, 2)) jout_kz(&rs->json, "city", NULL);
-        else jout_kstr(&rs->json, "city", store_text(rows, 2));
+        if (store_is_null(rows, 2))
+            jout_kz(&rs->json, "city", NULL);
+        else
+            jout_kstr(&rs->json, "city", store_text(rows, 2));
         jout_end(&rs->json);
     }
     jout_end(&rs->json);
@@ -261,8 +274,10 @@ static void write_run(struct jout *out, const struct store_rows *rows)
     jout_key(out, "counts");
     jout_raw(out, store_text(rows, 5));
     jout_key(out, "message");
-    if (store_is_null(rows, 6)) jout_null(out);
-    else jout_str(out, store_text(rows, 6));
+    if (store_is_null(rows, 6))
+        jout_null(out);
+    else
+        jout_str(out, store_text(rows, 6));
     jout_end(out);
 }
 
@@ -274,12 +289,15 @@ static enum rc list_imports(struct http_request *rq, struct http_response *rs, s
     bool more = false;
     enum rc rc = begin_read(rq, &tx, err);
     if (!rc)
-        rc = store_query(tx, "SELECT id, feed, state, started_ms, ended_ms, counts, message FROM import_run"
-                             " ORDER BY started_ms DESC, id DESC LIMIT ?1", args, 1, &rows, err);
+        rc = store_query(tx,
+                         "SELECT id, feed, state, started_ms, ended_ms, counts, message FROM import_run"
+                         " ORDER BY started_ms DESC, id DESC LIMIT ?1",
+                         args, 1, &rows, err);
     jout_object(&rs->json);
     jout_key(&rs->json, "items");
     jout_array(&rs->json);
-    while (!rc && !(rc = store_next(rows, &more, err)) && more) write_run(&rs->json, rows);
+    while (!rc && !(rc = store_next(rows, &more, err)) && more)
+        write_run(&rs->json, rows);
     jout_end(&rs->json);
     jout_end(&rs->json);
     store_rows_close(rows);
@@ -295,8 +313,9 @@ static enum rc get_import(struct http_request *rq, struct http_response *rs, str
     bool more = false;
     enum rc rc = begin_read(rq, &tx, err);
     if (!rc)
-        rc = store_query(tx, "SELECT id, feed, state, started_ms, ended_ms, counts, message FROM import_run WHERE id = ?1",
-                         args, 1, &rows, err);
+        rc = store_query(
+            tx, "SELECT id, feed, state, started_ms, ended_ms, counts, message FROM import_run WHERE id = ?1",
+            args, 1, &rows, err);
     if (!rc) rc = store_next(rows, &more, err);
     if (!rc && !more) rc = err_set(err, RC_NOT_FOUND, "there is no such import");
     if (!rc) write_run(&rs->json, rows);
@@ -311,7 +330,8 @@ static bool plain_name(struct str s)
     if (!s.n || s.n > 200 || s.p[0] == '.') return false;
     for (size_t i = 0; i < s.n; i++) {
         char c = s.p[i];
-        if ((c < 'a' || c > 'z') && (c < 'A' || c > 'Z') && (c < '0' || c > '9') && !strchr("._- ", c)) return false;
+        if ((c < 'a' || c > 'z') && (c < 'A' || c > 'Z') && (c < '0' || c > '9') && !strchr("._- ", c))
+            return false;
     }
     return true;
 }
@@ -322,10 +342,14 @@ static enum rc record_queued(struct app *app, const char *id, struct str feed, s
     const struct store_value args[] = {STORE_Z(id), STORE_S(feed), STORE_I(clock_now_ms())};
     enum rc rc = store_begin(app->catalog, STORE_WRITE, &tx, err);
     if (!rc)
-        rc = store_exec(tx, "INSERT INTO import_run (id, feed, state, started_ms) VALUES (?1, ?2, 'queued', ?3)"
-                            " ON CONFLICT (id) DO NOTHING", args, 3, NULL, err);
-    if (rc) store_rollback(tx);
-    else rc = store_commit(tx, err);
+        rc = store_exec(tx,
+                        "INSERT INTO import_run (id, feed, state, started_ms) VALUES (?1, ?2, 'queued', ?3)"
+                        " ON CONFLICT (id) DO NOTHING",
+                        args, 3, NULL, err);
+    if (rc)
+        store_rollback(tx);
+    else
+        rc = store_commit(tx, err);
     return rc;
 }
 
@@ -340,8 +364,14 @@ static enum rc enqueue_import(struct http_request *rq, struct http_response *rs,
     struct buf payload = BUF_INIT((size_t)1 << 16);
     struct jout json = JOUT_INIT(&payload);
     char id[JOB_ID_BYTES] = "";
-    const struct { const char *key; struct str value; } names[] = {
-        {"feed", q->feed}, {"images", q->images}, {"inventory", q->inventory}, {"shops", q->shops}, {"columns", q->columns}};
+    const struct {
+        const char *key;
+        struct str value;
+    } names[] = {{"feed", q->feed},
+                 {"images", q->images},
+                 {"inventory", q->inventory},
+                 {"shops", q->shops},
+                 {"columns", q->columns}};
     jout_object(&json);
     for (size_t i = 0; i < 5; i++)
         if (names[i].value.n) jout_kstr(&json, names[i].key, names[i].value);
@@ -366,7 +396,8 @@ static enum rc enqueue_import(struct http_request *rq, struct http_response *rs,
 
 static enum rc incoming_path(const struct app *app, struct str name, char out[static PATH_MAX], struct err *err)
 {
-    if (!plain_name(name)) return err_set(err, RC_INVALID, "a file name has letters, digits, blanks and . _ - only");
+    if (!plain_name(name))
+        return err_set(err, RC_INVALID, "a file name has letters, digits, blanks and . _ - only");
     int n = snprintf(out, PATH_MAX, "%s/incoming/%.*s", app->data_dir, STR_ARG(name));
     return n < 0 || n >= PATH_MAX ? err_set(err, RC_INVALID, "the path is too long") : RC_OK;
 }
@@ -416,10 +447,11 @@ static enum rc upload_import(struct http_request *rq, struct http_response *rs, 
 static enum rc import_incoming(struct http_request *rq, struct http_response *rs, struct err *err)
 {
     char path[PATH_MAX];
-    struct import_request q = {
-        .feed = jval_str(jval_get(rq->json, "feed_path")), .images = jval_str(jval_get(rq->json, "images_path")),
-        .inventory = jval_str(jval_get(rq->json, "inventory_path")), .shops = jval_str(jval_get(rq->json, "shops_path")),
-        .columns = jval_str(jval_get(rq->json, "columns"))};
+    struct import_request q = {.feed = jval_str(jval_get(rq->json, "feed_path")),
+                               .images = jval_str(jval_get(rq->json, "images_path")),
+                               .inventory = jval_str(jval_get(rq->json, "inventory_path")),
+                               .shops = jval_str(jval_get(rq->json, "shops_path")),
+                               .columns = jval_str(jval_get(rq->json, "columns"))};
     const struct str files[] = {q.feed, q.images, q.inventory, q.shops};
     (void)jval_bool(jval_get(rq->json, "prune"), &q.prune);
     (void)jval_bool(jval_get(rq->json, "force"), &q.force);
@@ -428,7 +460,8 @@ static enum rc import_incoming(struct http_request *rq, struct http_response *rs
         if (!files[i].n) continue;
         enum rc rc = incoming_path(rq->app, files[i], path, err);
         if (rc) return rc;
-        if (!fs_exists(path)) return err_set(err, RC_UNPROCESSABLE, "there is no such file in the incoming folder");
+        if (!fs_exists(path))
+            return err_set(err, RC_UNPROCESSABLE, "there is no such file in the incoming folder");
     }
     return enqueue_import(rq, rs, &q, err);
 }
@@ -474,17 +507,22 @@ static enum rc finish_job(enum rc rc, const struct catalog_import_result *r, str
 static enum rc run_import_job(struct app *app, struct job *job, struct buf *result, struct err *err)
 {
     const struct jval *payload = job_payload(job);
-    char (*path)[PATH_MAX] = calloc(4, PATH_MAX);
+    char(*path)[PATH_MAX] = calloc(4, PATH_MAX);
     char *columns = NULL;
     struct catalog_import_result counts = {0};
     bool temporary = false;
     if (!path) return err_set(err, RC_NOMEM, "out of memory");
     struct str text = jval_str(jval_get(payload, "columns"));
     if (text.n) columns = strndup(text.p, text.n);
-    struct catalog_import_options o = {
-        .feed = payload_path(app, payload, "feed", path[0]), .images = payload_path(app, payload, "images", path[1]),
-        .inventory = payload_path(app, payload, "inventory", path[2]), .shops = payload_path(app, payload, "shops", path[3]),
-        .columns = columns, .run_id = job_id(job), .progress = on_progress, .stopped = on_stopped, .ctx = job};
+    struct catalog_import_options o = {.feed = payload_path(app, payload, "feed", path[0]),
+                                       .images = payload_path(app, payload, "images", path[1]),
+                                       .inventory = payload_path(app, payload, "inventory", path[2]),
+                                       .shops = payload_path(app, payload, "shops", path[3]),
+                                       .columns = columns,
+                                       .run_id = job_id(job),
+                                       .progress = on_progress,
+                                       .stopped = on_stopped,
+                                       .ctx = job};
     (void)jval_bool(jval_get(payload, "prune"), &o.prune);
     (void)jval_bool(jval_get(payload, "force"), &o.force);
     (void)jval_bool(jval_get(payload, "temporary"), &temporary);
@@ -499,7 +537,8 @@ static enum rc run_import_job(struct app *app, struct job *job, struct buf *resu
 static enum rc run_reembed_job(struct app *app, struct job *job, struct buf *result, struct err *err)
 {
     struct catalog_import_result counts = {0};
-    const struct catalog_import_options o = {.run_id = job_id(job), .progress = on_progress, .stopped = on_stopped, .ctx = job};
+    const struct catalog_import_options o = {
+        .run_id = job_id(job), .progress = on_progress, .stopped = on_stopped, .ctx = job};
     enum rc rc = catalog_reembed(app, &o, &counts, err);
     return finish_job(rc, &counts, result);
 }
@@ -519,7 +558,8 @@ static enum rc start(struct app *app, struct err *err)
     rc = catalog_needs_reembed(app, &needed, err);
     if (rc || !needed) return rc;
     const struct job_request job = {.kind = "reembed", .key = "reembed"};
-    log_info("catalog", "the model is another than the catalogue's: pictures are embedded anew in the background");
+    log_info("catalog",
+             "the model is another than the catalogue's: pictures are embedded anew in the background");
     return job_enqueue(app->ops, &job, id, err);
 }
 
@@ -540,17 +580,20 @@ static void stop(struct app *app)
 
 static const struct http_param list_params[] = {
     {"limit", HTTP_IN_QUERY, false, LIMIT_PARAM("100"), "How many at most."},
-    {"cursor", HTTP_IN_QUERY, false, "{\"type\":\"string\",\"maxLength\":64}", "next_cursor of the page before."},
+    {"cursor", HTTP_IN_QUERY, false, "{\"type\":\"string\",\"maxLength\":64}",
+     "next_cursor of the page before."},
     {"category", HTTP_IN_QUERY, false, "{\"type\":\"string\",\"maxLength\":100}", "Only this category."},
     {"brand", HTTP_IN_QUERY, false, "{\"type\":\"string\",\"maxLength\":500}", "Only this brand."},
-    {"shop", HTTP_IN_QUERY, false, "{\"type\":\"string\",\"maxLength\":60}", "Only what this shop has, with its prices."},
+    {"shop", HTTP_IN_QUERY, false, "{\"type\":\"string\",\"maxLength\":60}",
+     "Only what this shop has, with its prices."},
     {0}};
 static const struct http_param product_params[] = {
     {"id", HTTP_IN_PATH, true, "{\"type\":\"string\",\"minLength\":1,\"maxLength\":200}", "The product."},
     {"shop", HTTP_IN_QUERY, false, "{\"type\":\"string\",\"maxLength\":60}", "Prices and stock of this shop."},
     {0}};
 static const struct http_param picture_params[] = {
-    {"sha", HTTP_IN_PATH, true, "{\"type\":\"string\",\"pattern\":\"^[0-9a-f]{64}$\"}", "SHA-256 of the original."},
+    {"sha", HTTP_IN_PATH, true, "{\"type\":\"string\",\"pattern\":\"^[0-9a-f]{64}$\"}",
+     "SHA-256 of the original."},
     {"w", HTTP_IN_QUERY, false, "{\"type\":\"integer\",\"enum\":[240,640]}",
      "The longest side, where a smaller picture was made; else the original comes."},
     {0}};
@@ -560,81 +603,152 @@ static const struct http_param import_params[] = {
     {"id", HTTP_IN_PATH, true, "{\"type\":\"string\",\"minLength\":1,\"maxLength\":64}", "The import."}, {0}};
 
 const struct http_route catalog_routes[] = {
-    {.path = "/v1/products", .method = "GET", .operation = "listProducts", .tag = "catalogue",
-     .summary = "Products, page by page.", .handler = list_products, .roles = HTTP_ANYONE, .params = list_params,
+    {.path = "/v1/products",
+     .method = "GET",
+     .operation = "listProducts",
+     .tag = "catalogue",
+     .summary = "Products, page by page.",
+     .handler = list_products,
+     .roles = HTTP_ANYONE,
+     .params = list_params,
      .answer_schema = "ProductList"},
-    {.path = "/v1/products/{id}", .method = "GET", .operation = "getProduct", .tag = "catalogue",
-     .summary = "One product with its variants.", .handler = get_product, .roles = HTTP_ANYONE, .params = product_params,
+    {.path = "/v1/products/{id}",
+     .method = "GET",
+     .operation = "getProduct",
+     .tag = "catalogue",
+     .summary = "One product with its variants.",
+     .handler = get_product,
+     .roles = HTTP_ANYONE,
+     .params = product_params,
      .answer_schema = "Product"},
-    {.path = "/v1/pictures/{sha}", .method = "GET", .operation = "getPicture", .tag = "catalogue",
-     .summary = "A picture of a product.", .handler = get_picture, .roles = HTTP_ANYONE, .params = picture_params,
+    {.path = "/v1/pictures/{sha}",
+     .method = "GET",
+     .operation = "getPicture",
+     .tag = "catalogue",
+     .summary = "A picture of a product.",
+     .handler = get_picture,
+     .roles = HTTP_ANYONE,
+     .params = picture_params,
      .answer_type = "image/*"},
-    {.path = "/v1/categories", .method = "GET", .operation = "listCategories", .tag = "catalogue",
-     .summary = "The taxonomy, with labels and how many products each category has.", .handler = list_categories,
-     .roles = HTTP_ANYONE, .answer_schema = "CategoryList"},
-    {.path = "/v1/shops", .method = "GET", .operation = "listShops", .tag = "catalogue", .summary = "The house's shops.",
-     .handler = list_shops, .roles = HTTP_ANYONE, .answer_schema = "ShopList"},
-    {.path = "/v1/imports", .method = "POST", .operation = "uploadImport", .tag = "imports",
-     .summary = "Import an uploaded feed, with its pictures as a zip file.", .handler = upload_import, .roles = STAFF,
-     .flags = HTTP_IDEMPOTENT, .body = HTTP_BODY_MULTIPART, .body_schema = "ImportUpload", .answer_schema = "ImportQueued",
+    {.path = "/v1/categories",
+     .method = "GET",
+     .operation = "listCategories",
+     .tag = "catalogue",
+     .summary = "The taxonomy, with labels and how many products each category has.",
+     .handler = list_categories,
+     .roles = HTTP_ANYONE,
+     .answer_schema = "CategoryList"},
+    {.path = "/v1/shops",
+     .method = "GET",
+     .operation = "listShops",
+     .tag = "catalogue",
+     .summary = "The house's shops.",
+     .handler = list_shops,
+     .roles = HTTP_ANYONE,
+     .answer_schema = "ShopList"},
+    {.path = "/v1/imports",
+     .method = "POST",
+     .operation = "uploadImport",
+     .tag = "imports",
+     .summary = "Import an uploaded feed, with its pictures as a zip file.",
+     .handler = upload_import,
+     .roles = STAFF,
+     .flags = HTTP_IDEMPOTENT,
+     .body = HTTP_BODY_MULTIPART,
+     .body_schema = "ImportUpload",
+     .answer_schema = "ImportQueued",
      .answer_status = 202},
-    {.path = "/v1/imports/incoming", .method = "POST", .operation = "importIncoming", .tag = "imports",
-     .summary = "Import files that lie in the data folder's incoming folder.", .handler = import_incoming, .roles = STAFF,
-     .flags = HTTP_IDEMPOTENT, .body = HTTP_BODY_JSON, .body_schema = "ImportIncoming", .answer_schema = "ImportQueued",
+    {.path = "/v1/imports/incoming",
+     .method = "POST",
+     .operation = "importIncoming",
+     .tag = "imports",
+     .summary = "Import files that lie in the data folder's incoming folder.",
+     .handler = import_incoming,
+     .roles = STAFF,
+     .flags = HTTP_IDEMPOTENT,
+     .body = HTTP_BODY_JSON,
+     .body_schema = "ImportIncoming",
+     .answer_schema = "ImportQueued",
      .answer_status = 202},
-    {.path = "/v1/imports", .method = "GET", .operation = "listImports", .tag = "imports",
-     .summary = "Imports, the newest first.", .handler = list_imports, .roles = STAFF, .params = imports_params,
+    {.path = "/v1/imports",
+     .method = "GET",
+     .operation = "listImports",
+     .tag = "imports",
+     .summary = "Imports, the newest first.",
+     .handler = list_imports,
+     .roles = STAFF,
+     .params = imports_params,
      .answer_schema = "ImportList"},
-    {.path = "/v1/imports/{id}", .method = "GET", .operation = "getImport", .tag = "imports",
-     .summary = "One import, with its counts.", .handler = get_import, .roles = STAFF, .params = import_params,
+    {.path = "/v1/imports/{id}",
+     .method = "GET",
+     .operation = "getImport",
+     .tag = "imports",
+     .summary = "One import, with its counts.",
+     .handler = get_import,
+     .roles = STAFF,
+     .params = import_params,
      .answer_schema = "Import"},
     {0}};
 
 const struct http_schema catalog_schemas[] = {
     {"Product",
      "{\"type\":\"object\",\"required\":[\"id\",\"title\",\"variants\",\"available\"],\"properties\":{"
-     "\"id\":{\"type\":\"string\"},\"title\":{\"type\":\"string\"},\"description\":" TEXT_OR_NULL ",\"link\":" TEXT_OR_NULL
-     ",\"brand\":" TEXT_OR_NULL ",\"product_type\":" TEXT_OR_NULL ",\"category\":" TEXT_OR_NULL ",\"colour\":" TEXT_OR_NULL
-     ",\"gender\":" TEXT_OR_NULL ",\"age_group\":" TEXT_OR_NULL ",\"season\":" TEXT_OR_NULL ",\"style\":" TEXT_OR_NULL
+     "\"id\":{\"type\":\"string\"},\"title\":{\"type\":\"string\"},\"description\":" TEXT_OR_NULL
+     ",\"link\":" TEXT_OR_NULL ",\"brand\":" TEXT_OR_NULL ",\"product_type\":" TEXT_OR_NULL
+     ",\"category\":" TEXT_OR_NULL ",\"colour\":" TEXT_OR_NULL ",\"gender\":" TEXT_OR_NULL
+     ",\"age_group\":" TEXT_OR_NULL ",\"season\":" TEXT_OR_NULL ",\"style\":" TEXT_OR_NULL
      ",\"material\":" TEXT_OR_NULL ",\"pattern\":" TEXT_OR_NULL ","
-     "\"filled\":{\"type\":\"object\",\"description\":\"Attributes that the model filled, with their probability.\","
-     "\"additionalProperties\":{\"type\":\"object\",\"required\":[\"p\"],\"properties\":{\"p\":{\"type\":\"number\","
+     "\"filled\":{\"type\":\"object\",\"description\":\"Attributes that the model filled, with their "
+     "probability.\","
+     "\"additionalProperties\":{\"type\":\"object\",\"required\":[\"p\"],\"properties\":{\"p\":{\"type\":"
+     "\"number\","
      "\"minimum\":0,\"maximum\":1}}}},"
      "\"extra\":{\"type\":\"object\",\"additionalProperties\":{\"type\":\"string\"}},"
-     "\"first_seen\":{\"type\":\"string\",\"format\":\"date-time\"},\"changed\":{\"type\":\"string\",\"format\":\"date-time\"},"
-     "\"picture\":" TEXT_OR_NULL ",\"colours\":{\"type\":\"array\",\"items\":{\"type\":\"object\",\"properties\":{"
+     "\"first_seen\":{\"type\":\"string\",\"format\":\"date-time\"},\"changed\":{\"type\":\"string\","
+     "\"format\":\"date-time\"},"
+     "\"picture\":" TEXT_OR_NULL
+     ",\"colours\":{\"type\":\"array\",\"items\":{\"type\":\"object\",\"properties\":{"
      "\"name\":{\"type\":\"string\"},\"share\":{\"type\":\"number\"}}}},"
-     "\"pictures\":{\"type\":\"array\",\"items\":{\"type\":\"object\",\"properties\":{\"url\":{\"type\":\"string\"},"
+     "\"pictures\":{\"type\":\"array\",\"items\":{\"type\":\"object\",\"properties\":{\"url\":{\"type\":"
+     "\"string\"},"
      "\"width\":{\"type\":\"integer\"},\"height\":{\"type\":\"integer\"}}}},"
-     "\"sizes\":{\"type\":\"array\",\"items\":{\"type\":\"string\"}},\"price\":" MONEY ",\"sale_price\":" MONEY ","
+     "\"sizes\":{\"type\":\"array\",\"items\":{\"type\":\"string\"}},\"price\":" MONEY ",\"sale_price\":" MONEY
+     ","
      "\"currency\":" TEXT_OR_NULL ",\"available\":{\"type\":\"boolean\"},"
      "\"variants\":{\"type\":\"array\",\"items\":{\"$ref\":\"#/components/schemas/Variant\"}}}}"},
-    {"Variant",
-     "{\"type\":\"object\",\"required\":[\"id\"],\"properties\":{\"id\":{\"type\":\"string\"},\"colour\":" TEXT_OR_NULL
-     ",\"size\":" TEXT_OR_NULL ",\"price\":" MONEY ",\"sale_price\":" MONEY ",\"availability\":{\"type\":[\"string\",\"null\"],"
-     "\"enum\":[\"in_stock\",\"out_of_stock\",\"preorder\",\"backorder\",null]},\"quantity\":{\"type\":[\"integer\",\"null\"]}}}"},
-    {"ProductList",
-     "{\"type\":\"object\",\"required\":[\"items\",\"next_cursor\"],\"properties\":{\"items\":{\"type\":\"array\",\"items\":"
-     "{\"$ref\":\"#/components/schemas/Product\"}},\"next_cursor\":" TEXT_OR_NULL "}}"},
-    {"CategoryList",
-     "{\"type\":\"object\",\"required\":[\"items\"],\"properties\":{\"items\":{\"type\":\"array\",\"items\":{\"type\":\"object\","
-     "\"required\":[\"category\",\"products\"],\"properties\":{\"category\":{\"type\":\"string\"},\"group\":" TEXT_OR_NULL
-     ",\"fr\":" TEXT_OR_NULL ",\"en\":" TEXT_OR_NULL ",\"products\":{\"type\":\"integer\"}}}}}}"},
-    {"ShopList",
-     "{\"type\":\"object\",\"required\":[\"items\"],\"properties\":{\"items\":{\"type\":\"array\",\"items\":{\"type\":\"object\","
-     "\"required\":[\"shop\",\"name\"],\"properties\":{\"shop\":{\"type\":\"string\"},\"name\":{\"type\":\"string\"},\"city\":"
-     TEXT_OR_NULL "}}}}}"},
+    {"Variant", "{\"type\":\"object\",\"required\":[\"id\"],\"properties\":{\"id\":{\"type\":\"string\"},"
+                "\"colour\":" TEXT_OR_NULL ",\"size\":" TEXT_OR_NULL ",\"price\":" MONEY
+                ",\"sale_price\":" MONEY ",\"availability\":{\"type\":[\"string\",\"null\"],"
+                "\"enum\":[\"in_stock\",\"out_of_stock\",\"preorder\",\"backorder\",null]},\"quantity\":{"
+                "\"type\":[\"integer\",\"null\"]}}}"},
+    {"ProductList", "{\"type\":\"object\",\"required\":[\"items\",\"next_cursor\"],\"properties\":{\"items\":{"
+                    "\"type\":\"array\",\"items\":"
+                    "{\"$ref\":\"#/components/schemas/Product\"}},\"next_cursor\":" TEXT_OR_NULL "}}"},
+    {"CategoryList", "{\"type\":\"object\",\"required\":[\"items\"],\"properties\":{\"items\":{\"type\":"
+                     "\"array\",\"items\":{\"type\":\"object\","
+                     "\"required\":[\"category\",\"products\"],\"properties\":{\"category\":{\"type\":"
+                     "\"string\"},\"group\":" TEXT_OR_NULL ",\"fr\":" TEXT_OR_NULL ",\"en\":" TEXT_OR_NULL
+                     ",\"products\":{\"type\":\"integer\"}}}}}}"},
+    {"ShopList", "{\"type\":\"object\",\"required\":[\"items\"],\"properties\":{\"items\":{\"type\":\"array\","
+                 "\"items\":{\"type\":\"object\","
+                 "\"required\":[\"shop\",\"name\"],\"properties\":{\"shop\":{\"type\":\"string\"},\"name\":{"
+                 "\"type\":\"string\"},\"city\":" TEXT_OR_NULL "}}}}}"},
     {"ImportUpload",
-     "{\"type\":\"object\",\"required\":[\"feed\"],\"properties\":{\"feed\":{\"type\":\"string\",\"format\":\"binary\"},"
+     "{\"type\":\"object\",\"required\":[\"feed\"],\"properties\":{\"feed\":{\"type\":\"string\",\"format\":"
+     "\"binary\"},"
      "\"images\":{\"type\":\"string\",\"format\":\"binary\",\"description\":\"A zip file.\"},"
-     "\"inventory\":{\"type\":\"string\",\"format\":\"binary\"},\"shops\":{\"type\":\"string\",\"format\":\"binary\"},"
+     "\"inventory\":{\"type\":\"string\",\"format\":\"binary\"},\"shops\":{\"type\":\"string\",\"format\":"
+     "\"binary\"},"
      "\"columns\":{\"type\":\"string\"},\"prune\":{\"type\":\"string\",\"enum\":[\"true\",\"false\"]},"
      "\"force\":{\"type\":\"string\",\"enum\":[\"true\",\"false\"]}}}"},
     {"ImportIncoming",
      "{\"type\":\"object\",\"required\":[\"feed_path\"],\"additionalProperties\":false,\"properties\":{"
-     "\"feed_path\":{\"type\":\"string\",\"minLength\":1,\"maxLength\":200},\"images_path\":{\"type\":\"string\",\"maxLength\":200},"
-     "\"inventory_path\":{\"type\":\"string\",\"maxLength\":200},\"shops_path\":{\"type\":\"string\",\"maxLength\":200},"
-     "\"columns\":{\"type\":\"string\",\"maxLength\":4000},\"prune\":{\"type\":\"boolean\"},\"force\":{\"type\":\"boolean\"}}}"},
+     "\"feed_path\":{\"type\":\"string\",\"minLength\":1,\"maxLength\":200},\"images_path\":{\"type\":"
+     "\"string\",\"maxLength\":200},"
+     "\"inventory_path\":{\"type\":\"string\",\"maxLength\":200},\"shops_path\":{\"type\":\"string\","
+     "\"maxLength\":200},"
+     "\"columns\":{\"type\":\"string\",\"maxLength\":4000},\"prune\":{\"type\":\"boolean\"},\"force\":{"
+     "\"type\":\"boolean\"}}}"},
     {"ImportQueued",
      "{\"type\":\"object\",\"required\":[\"id\",\"state\"],\"properties\":{\"id\":{\"type\":\"string\"},"
      "\"state\":{\"type\":\"string\"}}}"},
@@ -642,12 +756,16 @@ const struct http_schema catalog_schemas[] = {
      "{\"type\":\"object\",\"properties\":{\"run\":{\"type\":\"string\"},\"format\":{\"type\":\"string\"},"
      "\"rows\":{\"type\":\"integer\"},\"rejected\":{\"type\":\"integer\"},\"problems\":{\"type\":\"integer\"},"
      "\"added\":{\"type\":\"integer\"},\"changed\":{\"type\":\"integer\"},\"unchanged\":{\"type\":\"integer\"},"
-     "\"hidden\":{\"type\":\"integer\"},\"pictures_read\":{\"type\":\"integer\"},\"pictures_reused\":{\"type\":\"integer\"},"
-     "\"pictures_failed\":{\"type\":\"integer\"},\"near_duplicates\":{\"type\":\"integer\"},\"filled\":{\"type\":\"integer\"},"
+     "\"hidden\":{\"type\":\"integer\"},\"pictures_read\":{\"type\":\"integer\"},\"pictures_reused\":{\"type\":"
+     "\"integer\"},"
+     "\"pictures_failed\":{\"type\":\"integer\"},\"near_duplicates\":{\"type\":\"integer\"},\"filled\":{"
+     "\"type\":\"integer\"},"
      "\"seconds\":{\"type\":\"number\"},\"pictures_per_second\":{\"type\":\"number\"}}}"},
     {"Import",
-     "{\"type\":\"object\",\"required\":[\"id\",\"state\",\"started\"],\"properties\":{\"id\":{\"type\":\"string\"},"
-     "\"feed\":{\"type\":\"string\"},\"state\":{\"type\":\"string\",\"enum\":[\"queued\",\"running\",\"done\",\"failed\","
+     "{\"type\":\"object\",\"required\":[\"id\",\"state\",\"started\"],\"properties\":{\"id\":{\"type\":"
+     "\"string\"},"
+     "\"feed\":{\"type\":\"string\"},\"state\":{\"type\":\"string\",\"enum\":[\"queued\",\"running\",\"done\","
+     "\"failed\","
      "\"interrupted\"]},\"started\":{\"type\":\"string\",\"format\":\"date-time\"},\"ended\":" TEXT_OR_NULL
      ",\"counts\":{\"$ref\":\"#/components/schemas/ImportCounts\"},\"message\":" TEXT_OR_NULL "}}"},
     {"ImportList",
@@ -655,6 +773,11 @@ const struct http_schema catalog_schemas[] = {
      "{\"$ref\":\"#/components/schemas/Import\"}}}}"},
     {0}};
 
-const struct module catalog_module = {
-    .name = "catalog", .config = config, .migrations = catalog_migrations, .metrics = metrics, .routes = catalog_routes,
-    .schemas = catalog_schemas, .start = start, .stop = stop};
+const struct module catalog_module = {.name = "catalog",
+                                      .config = config,
+                                      .migrations = catalog_migrations,
+                                      .metrics = metrics,
+                                      .routes = catalog_routes,
+                                      .schemas = catalog_schemas,
+                                      .start = start,
+                                      .stop = stop};

@@ -20,7 +20,8 @@ void catalog_mask_pack(const struct image_mask *m, struct buf *out)
     size_t n = (size_t)m->width * (size_t)m->height, i = 0;
     for (bool inside = false; i < n; inside = !inside) {
         size_t run = i;
-        while (run < n && (m->alpha[run] >= 128) == inside) run++;
+        while (run < n && (m->alpha[run] >= 128) == inside)
+            run++;
         for (size_t left = run - i;;) {
             uint8_t low = (uint8_t)(left & 127);
             left >>= 7;
@@ -70,7 +71,8 @@ enum rc catalog_mask(struct store_tx *tx, struct str sha, int *width, int *heigh
     bool more = false;
     enum rc rc = store_query(tx, "SELECT mask FROM picture WHERE sha = ?1", args, 1, &rows, err);
     if (!rc) rc = store_next(rows, &more, err);
-    if (!rc && (!more || !store_blob(rows, 0).n)) rc = err_set(err, RC_NOT_FOUND, "there is no mask of this picture");
+    if (!rc && (!more || !store_blob(rows, 0).n))
+        rc = err_set(err, RC_NOT_FOUND, "there is no mask of this picture");
     if (!rc) rc = catalog_mask_unpack(store_blob(rows, 0), width, height, alpha, err);
     store_rows_close(rows);
     return rc;

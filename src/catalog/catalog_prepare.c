@@ -37,7 +37,8 @@ static enum rc make_smaller(struct catalog_prepared *p, struct err *err)
     struct image normal = {0}, thumb = {0};
     enum rc rc = RC_OK;
     if (longest <= THUMB_PX) return RC_OK;
-    rc = image_normalise(&p->small, p->small.width > p->small.height ? p->small.width : p->small.height, &normal, err);
+    rc = image_normalise(&p->small, p->small.width > p->small.height ? p->small.width : p->small.height,
+                         &normal, err);
     if (!rc && longest > SMALL_PX) rc = image_encode(&normal, IMAGE_JPEG, QUALITY, &p->w640, err);
     if (!rc) rc = image_resize(&normal, THUMB_PX, &thumb, err);
     if (!rc) rc = image_encode(&thumb, IMAGE_JPEG, QUALITY, &p->w240, err);
@@ -52,8 +53,10 @@ enum rc catalog_prepare(struct str bytes, const struct image_limits *limits, str
     struct image_limits bounded = *limits;
     struct image_mask mask = {0};
     bounded.longest_px = SMALL_PX;
-    *out = (struct catalog_prepared){.mask = BUF_INIT((size_t)1 << 20), .colours = BUF_INIT((size_t)4096),
-                                     .w240 = BUF_INIT((size_t)4 << 20), .w640 = BUF_INIT((size_t)4 << 20)};
+    *out = (struct catalog_prepared){.mask = BUF_INIT((size_t)1 << 20),
+                                     .colours = BUF_INIT((size_t)4096),
+                                     .w240 = BUF_INIT((size_t)4 << 20),
+                                     .w640 = BUF_INIT((size_t)4 << 20)};
     enum rc rc = image_decode(bytes, &bounded, &out->small, &out->info, err);
     if (rc) return rc;
     out->dhash = image_dhash(&out->small);

@@ -17,7 +17,7 @@ struct catalog_feed {
     int16_t column[CATALOG_MAX_COLUMNS];     /* a field, EXTRA or IGNORED */
     struct str heading[CATALOG_MAX_COLUMNS]; /* of EXTRA columns */
     struct str *extra_names, *extra_values;
-    bool google;                             /* the header has Google's names */
+    bool google; /* the header has Google's names */
     enum catalog_feed_kind kind;
 };
 
@@ -40,7 +40,8 @@ static enum rc map_given(struct catalog_feed *f, const char *columns, bool *take
         size_t i = 0;
         char a[200], b[200];
         struct str folded = catalog_heading(theirs, a, sizeof a);
-        while (i < f->delimited->n && !str_eq(field_at(f, i), theirs)) i++;
+        while (i < f->delimited->n && !str_eq(field_at(f, i), theirs))
+            i++;
         for (size_t k = 0; i == f->delimited->n && k < f->delimited->n; k++)
             if (folded.n && str_eq(catalog_heading(field_at(f, k), b, sizeof b), folded)) i = k;
         if (!theirs.n || i == f->delimited->n)
@@ -54,17 +55,17 @@ static enum rc map_given(struct catalog_feed *f, const char *columns, bool *take
 /* Whether the columns are there without which no row makes sense. A row may end early, but not before these. */
 static enum rc check_needed(struct catalog_feed *f, const bool *taken, struct err *err)
 {
-    static const enum catalog_field needed[][2] = {
-        [CATALOG_FEED_PRODUCTS] = {CATALOG_ID, CATALOG_TITLE},
-        [CATALOG_FEED_INVENTORY] = {CATALOG_ID, CATALOG_SHOP},
-        [CATALOG_FEED_SHOPS] = {CATALOG_SHOP, CATALOG_TITLE}};
+    static const enum catalog_field needed[][2] = {[CATALOG_FEED_PRODUCTS] = {CATALOG_ID, CATALOG_TITLE},
+                                                   [CATALOG_FEED_INVENTORY] = {CATALOG_ID, CATALOG_SHOP},
+                                                   [CATALOG_FEED_SHOPS] = {CATALOG_SHOP, CATALOG_TITLE}};
     const enum catalog_field *must = needed[f->kind];
     struct catalog_delimited *d = f->delimited;
     int missing = !taken[must[0]] ? (int)must[0] : !taken[must[1]] ? (int)must[1] : -1;
     if (missing < 0) {
         for (size_t i = 0; i < d->n; i++) {
             int field = f->column[i];
-            if (field == (int)must[0] || field == (int)must[1] || field == CATALOG_IMAGE_LINK || field == CATALOG_PRICE)
+            if (field == (int)must[0] || field == (int)must[1] || field == CATALOG_IMAGE_LINK ||
+                field == CATALOG_PRICE)
                 d->needed = i + 1;
         }
         return RC_OK;
@@ -75,8 +76,9 @@ static enum rc check_needed(struct catalog_feed *f, const bool *taken, struct er
         buf_add(&seen, str_utf8_cut(field_at(f, i), 40));
     }
     const char *name = catalog_field_name((enum catalog_field)missing);
-    enum rc rc = err_set(err, RC_INVALID, "no column is known as the %s; there are: %.*s. Name it with --columns %s=NAME",
-                         name, STR_ARG(buf_str(&seen)), name);
+    enum rc rc = err_set(err, RC_INVALID,
+                         "no column is known as the %s; there are: %.*s. Name it with --columns %s=NAME", name,
+                         STR_ARG(buf_str(&seen)), name);
     buf_release(&seen);
     return rc;
 }
@@ -85,7 +87,8 @@ static enum rc map_columns(struct catalog_feed *f, const char *columns, struct e
 {
     bool taken[CATALOG_FIELDS] = {false}, exact;
     struct catalog_delimited *d = f->delimited;
-    for (size_t i = 0; i < d->n; i++) f->column[i] = IGNORED;
+    for (size_t i = 0; i < d->n; i++)
+        f->column[i] = IGNORED;
     enum rc rc = columns ? map_given(f, columns, taken, err) : RC_OK;
     if (rc) return rc;
     int n_exact = 0;
@@ -129,7 +132,8 @@ static enum rc open_delimited(struct catalog_feed *f, const struct catalog_feed_
     }
     f->extra_names = arena_array(&f->names, d->n, sizeof *f->extra_names);
     f->extra_values = arena_array(&f->names, d->n, sizeof *f->extra_values);
-    if (!rc && (!f->extra_names || !f->extra_values)) rc = err_set(err, RC_NOMEM, "out of memory reading the feed");
+    if (!rc && (!f->extra_names || !f->extra_values))
+        rc = err_set(err, RC_NOMEM, "out of memory reading the feed");
     d->expected = d->n;
     if (f->shopify) d->needed = d->n < 2 ? d->n : 2;
     d->problem = o->problem;
@@ -141,7 +145,8 @@ static enum rc open_any(struct catalog_feed *f, const struct catalog_feed_option
 {
     size_t i = 0;
     int c;
-    while ((c = catalog_text_byte(&f->text, i)) == ' ' || c == '\t' || c == '\n' || c == '\r') i++;
+    while ((c = catalog_text_byte(&f->text, i)) == ' ' || c == '\t' || c == '\n' || c == '\r')
+        i++;
     enum rc rc = catalog_text_check(&f->text, err);
     if (rc) return rc;
     if (c < 0) return err_set(err, RC_INVALID, "the feed is empty");
@@ -197,8 +202,8 @@ enum rc catalog_feed_next(struct catalog_feed *f, struct catalog_feed_row *row, 
     enum rc rc = catalog_delimited_next(f->delimited, more, err);
     if (rc || !*more) return rc;
     struct catalog_delimited *d = f->delimited;
-    *row = (struct catalog_feed_row){.line = d->line, .extra_names = f->extra_names,
-                                     .extra_values = f->extra_values};
+    *row = (struct catalog_feed_row){
+        .line = d->line, .extra_names = f->extra_names, .extra_values = f->extra_values};
     for (size_t i = 0; i < d->expected; i++) {
         struct str value = catalog_delimited_field(d, i);
         if (!value.p) continue;

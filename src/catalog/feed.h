@@ -20,11 +20,31 @@
 #include "base/str.h"
 
 enum catalog_field {
-    CATALOG_ID, CATALOG_TITLE, CATALOG_DESCRIPTION, CATALOG_LINK, CATALOG_IMAGE_LINK,
-    CATALOG_ADDITIONAL_IMAGE_LINK, CATALOG_PRICE, CATALOG_SALE_PRICE, CATALOG_AVAILABILITY, CATALOG_BRAND,
-    CATALOG_PRODUCT_TYPE, CATALOG_GOOGLE_PRODUCT_CATEGORY, CATALOG_COLOR, CATALOG_SIZE, CATALOG_GENDER,
-    CATALOG_AGE_GROUP, CATALOG_MATERIAL, CATALOG_PATTERN, CATALOG_ITEM_GROUP_ID, CATALOG_SEASON,
-    CATALOG_STYLE, CATALOG_GTIN, CATALOG_SHOP, CATALOG_QUANTITY, CATALOG_FIELDS
+    CATALOG_ID,
+    CATALOG_TITLE,
+    CATALOG_DESCRIPTION,
+    CATALOG_LINK,
+    CATALOG_IMAGE_LINK,
+    CATALOG_ADDITIONAL_IMAGE_LINK,
+    CATALOG_PRICE,
+    CATALOG_SALE_PRICE,
+    CATALOG_AVAILABILITY,
+    CATALOG_BRAND,
+    CATALOG_PRODUCT_TYPE,
+    CATALOG_GOOGLE_PRODUCT_CATEGORY,
+    CATALOG_COLOR,
+    CATALOG_SIZE,
+    CATALOG_GENDER,
+    CATALOG_AGE_GROUP,
+    CATALOG_MATERIAL,
+    CATALOG_PATTERN,
+    CATALOG_ITEM_GROUP_ID,
+    CATALOG_SEASON,
+    CATALOG_STYLE,
+    CATALOG_GTIN,
+    CATALOG_SHOP,
+    CATALOG_QUANTITY,
+    CATALOG_FIELDS
 };
 
 enum { CATALOG_MAX_FIELD_BYTES = 1 << 20, CATALOG_MAX_RECORD_BYTES = 32 << 20, CATALOG_MAX_COLUMNS = 4096 };
@@ -36,8 +56,8 @@ const char *catalog_field_name(enum catalog_field field);
 int catalog_field_of(struct str heading, bool *exact);
 
 struct catalog_feed_row {
-    int64_t line;                       /* of the file, from 1, where the row begins */
-    struct str value[CATALOG_FIELDS];   /* trimmed; p NULL: nothing there. As the retailer wrote it */
+    int64_t line;                                 /* of the file, from 1, where the row begins */
+    struct str value[CATALOG_FIELDS];             /* trimmed; p NULL: nothing there. As the retailer wrote it */
     const struct str *extra_names, *extra_values; /* columns without a field of their own */
     size_t n_extra;
 };
@@ -47,15 +67,15 @@ typedef void (*catalog_problem_fn)(void *ctx, int64_t line, struct str id, const
                                    const char *reason, struct str value);
 
 enum catalog_feed_kind {
-    CATALOG_FEED_PRODUCTS,              /* a row has at least id and title */
-    CATALOG_FEED_INVENTORY,             /* id and shop (Google's local inventory feed) */
-    CATALOG_FEED_SHOPS                  /* shop and title, which may be called name */
+    CATALOG_FEED_PRODUCTS,  /* a row has at least id and title */
+    CATALOG_FEED_INVENTORY, /* id and shop (Google's local inventory feed) */
+    CATALOG_FEED_SHOPS      /* shop and title, which may be called name */
 };
 
 struct catalog_feed_options {
     enum catalog_feed_kind kind;
-    const char *columns;                /* "ours=theirs,..."; NULL: by the known names */
-    catalog_problem_fn problem;         /* NULL: problems are passed over silently */
+    const char *columns;        /* "ours=theirs,..."; NULL: by the known names */
+    catalog_problem_fn problem; /* NULL: problems are passed over silently */
     void *problem_ctx;
 };
 

@@ -18,7 +18,7 @@
 #include <string.h>
 
 struct scan {
-    size_t used;         /* bytes of the record with its line end */
+    size_t used; /* bytes of the record with its line end */
     bool multi_line, odd, too_long, full, any;
 };
 
@@ -39,8 +39,10 @@ static void field_end(struct catalog_delimited *d, struct scan *s)
 static void field_add(struct catalog_delimited *d, struct scan *s, char c)
 {
     if (d->n >= CATALOG_MAX_COLUMNS) return;
-    if (d->values.n - d->fields[d->n].at >= CATALOG_MAX_FIELD_BYTES) s->too_long = true;
-    else buf_addc(&d->values, c);
+    if (d->values.n - d->fields[d->n].at >= CATALOG_MAX_FIELD_BYTES)
+        s->too_long = true;
+    else
+        buf_addc(&d->values, c);
 }
 
 /* A plain run without delimiter, quote or line end, copied at once. */
@@ -48,11 +50,14 @@ static size_t field_run(struct catalog_delimited *d, struct scan *s, size_t i)
 {
     const char *p = catalog_text_at(d->text);
     size_t n = catalog_text_have(d->text), from = i;
-    while (i < n && p[i] != d->delimiter && p[i] != '"' && p[i] != '\n' && p[i] != '\r') i++;
+    while (i < n && p[i] != d->delimiter && p[i] != '"' && p[i] != '\n' && p[i] != '\r')
+        i++;
     if (d->n >= CATALOG_MAX_COLUMNS || i == from) return i;
     size_t room = CATALOG_MAX_FIELD_BYTES - (d->values.n - d->fields[d->n].at);
-    if (i - from > room) s->too_long = true;
-    else buf_add_bytes(&d->values, p + from, i - from);
+    if (i - from > room)
+        s->too_long = true;
+    else
+        buf_add_bytes(&d->values, p + from, i - from);
     return i;
 }
 
@@ -202,9 +207,12 @@ enum rc catalog_delimited_next(struct catalog_delimited *d, bool *more, struct e
             continue;
         }
         const char *reason = NULL;
-        if (s.too_long) reason = "a field is longer than 1 MiB";
-        else if (d->n > CATALOG_MAX_COLUMNS && d->expected) reason = "the row has more than 4096 fields";
-        else if (!fits(d) && s.odd) reason = "a quote is not closed";
+        if (s.too_long)
+            reason = "a field is longer than 1 MiB";
+        else if (d->n > CATALOG_MAX_COLUMNS && d->expected)
+            reason = "the row has more than 4096 fields";
+        else if (!fits(d) && s.odd)
+            reason = "a quote is not closed";
         else if (s.any && !fits(d))
             reason = d->n < d->expected ? "the row has fewer fields than the header"
                                         : "the row has more fields than the header";
@@ -244,7 +252,9 @@ void catalog_delimited_detect(struct catalog_delimited *d)
         for (size_t i = 0; i < d->n; i++)
             known += catalog_field_of(catalog_delimited_field(d, i), NULL) >= 0;
         size_t score = known * CATALOG_MAX_COLUMNS + (d->n < CATALOG_MAX_COLUMNS ? d->n : 0);
-        if (d->n > 1 && score > best) best = score;
-        else d->delimiter = kept;
+        if (d->n > 1 && score > best)
+            best = score;
+        else
+            d->delimiter = kept;
     }
 }

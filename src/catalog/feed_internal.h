@@ -7,26 +7,26 @@
 /* ---- feed_text.c: bytes of any encoding in, a sliding window of UTF-8 out ---- */
 
 enum catalog_encoding {
-    CATALOG_UTF8,          /* a byte that is not UTF-8 is read as Windows-1252 */
-    CATALOG_WINDOWS_1252,  /* of which ISO-8859-1's printable characters are a part */
+    CATALOG_UTF8,         /* a byte that is not UTF-8 is read as Windows-1252 */
+    CATALOG_WINDOWS_1252, /* of which ISO-8859-1's printable characters are a part */
     CATALOG_UTF16LE,
     CATALOG_UTF16BE
 };
 
 struct catalog_text {
-    int fd;                /* -1: from memory */
+    int fd; /* -1: from memory */
     struct str memory;
     uint64_t read_bytes, total_bytes;
     enum catalog_encoding encoding;
-    uint8_t raw[65536];    /* read, and not decoded yet */
+    uint8_t raw[65536]; /* read, and not decoded yet */
     size_t raw_n;
     bool eof, started;
-    enum rc failed;        /* RC_IO, RC_NOMEM */
+    enum rc failed; /* RC_IO, RC_NOMEM */
     int saved_errno;
-    struct buf window;     /* decoded; what is before `pos` has been consumed */
+    struct buf window; /* decoded; what is before `pos` has been consumed */
     size_t pos;
-    int64_t line;          /* of the byte at `pos`, from 1 */
-    uint32_t high;         /* first half of a surrogate pair */
+    int64_t line;  /* of the byte at `pos`, from 1 */
+    uint32_t high; /* first half of a surrogate pair */
 };
 
 enum rc catalog_text_open(struct catalog_text *t, const char *path, struct err *err) MUST_USE;
@@ -54,11 +54,13 @@ static inline int catalog_text_byte(struct catalog_text *t, size_t i)
 struct catalog_delimited {
     struct catalog_text *text;
     char delimiter;
-    size_t expected;       /* fields of the header; 0 while the header itself is read */
-    size_t needed;         /* a row may end early, but not before this many fields */
+    size_t expected; /* fields of the header; 0 while the header itself is read */
+    size_t needed;   /* a row may end early, but not before this many fields */
     struct buf values;
-    struct { size_t at, n; } fields[CATALOG_MAX_COLUMNS];
-    size_t n;              /* fields of the current record, those above CATALOG_MAX_COLUMNS counted too */
+    struct {
+        size_t at, n;
+    } fields[CATALOG_MAX_COLUMNS];
+    size_t n; /* fields of the current record, those above CATALOG_MAX_COLUMNS counted too */
     int64_t line;
     catalog_problem_fn problem;
     void *problem_ctx;

@@ -17,30 +17,89 @@
 #include <string.h>
 
 enum column {
-    HANDLE, TITLE, BODY, VENDOR, CATEGORY, TYPE, TAGS, PUBLISHED, STATUS, SKU, BARCODE, PRICE, COMPARE_AT,
-    QUANTITY, TRACKER, POLICY, IMAGE, IMAGE_POSITION, VARIANT_IMAGE, OPTION1_NAME, OPTION1, OPTION2_NAME, OPTION2,
-    OPTION3_NAME, OPTION3, GENDER, AGE_GROUP, GOOGLE_CATEGORY, COLOR, SIZE, FABRIC, COLUMNS
+    HANDLE,
+    TITLE,
+    BODY,
+    VENDOR,
+    CATEGORY,
+    TYPE,
+    TAGS,
+    PUBLISHED,
+    STATUS,
+    SKU,
+    BARCODE,
+    PRICE,
+    COMPARE_AT,
+    QUANTITY,
+    TRACKER,
+    POLICY,
+    IMAGE,
+    IMAGE_POSITION,
+    VARIANT_IMAGE,
+    OPTION1_NAME,
+    OPTION1,
+    OPTION2_NAME,
+    OPTION2,
+    OPTION3_NAME,
+    OPTION3,
+    GENDER,
+    AGE_GROUP,
+    GOOGLE_CATEGORY,
+    COLOR,
+    SIZE,
+    FABRIC,
+    COLUMNS
 };
 
 /* Folded headings; several may lead to one column, the first present wins. */
-static const struct { const char *heading; enum column column; } table[] = {
-    {"handle", HANDLE}, {"url_handle", HANDLE}, {"title", TITLE},
-    {"body_(html)", BODY}, {"body_html", BODY}, {"description", BODY}, {"vendor", VENDOR},
-    {"product_category", CATEGORY}, {"standardized_product_type", CATEGORY},
-    {"standard_product_type", CATEGORY}, {"type", TYPE}, {"custom_product_type", TYPE}, {"tags", TAGS},
-    {"published", PUBLISHED}, {"published_on_online_store", PUBLISHED}, {"status", STATUS},
-    {"variant_sku", SKU}, {"sku", SKU}, {"variant_barcode", BARCODE}, {"barcode", BARCODE},
-    {"variant_price", PRICE}, {"price", PRICE},
-    {"variant_compare_at_price", COMPARE_AT}, {"compare_at_price", COMPARE_AT},
-    {"variant_inventory_qty", QUANTITY}, {"variant_inventory_quantity", QUANTITY},
-    {"inventory_quantity", QUANTITY}, {"variant_inventory_tracker", TRACKER},
-    {"inventory_tracker", TRACKER}, {"variant_inventory_policy", POLICY},
+static const struct {
+    const char *heading;
+    enum column column;
+} table[] = {
+    {"handle", HANDLE},
+    {"url_handle", HANDLE},
+    {"title", TITLE},
+    {"body_(html)", BODY},
+    {"body_html", BODY},
+    {"description", BODY},
+    {"vendor", VENDOR},
+    {"product_category", CATEGORY},
+    {"standardized_product_type", CATEGORY},
+    {"standard_product_type", CATEGORY},
+    {"type", TYPE},
+    {"custom_product_type", TYPE},
+    {"tags", TAGS},
+    {"published", PUBLISHED},
+    {"published_on_online_store", PUBLISHED},
+    {"status", STATUS},
+    {"variant_sku", SKU},
+    {"sku", SKU},
+    {"variant_barcode", BARCODE},
+    {"barcode", BARCODE},
+    {"variant_price", PRICE},
+    {"price", PRICE},
+    {"variant_compare_at_price", COMPARE_AT},
+    {"compare_at_price", COMPARE_AT},
+    {"variant_inventory_qty", QUANTITY},
+    {"variant_inventory_quantity", QUANTITY},
+    {"inventory_quantity", QUANTITY},
+    {"variant_inventory_tracker", TRACKER},
+    {"inventory_tracker", TRACKER},
+    {"variant_inventory_policy", POLICY},
     {"continue_selling_when_out_of_stock", POLICY},
-    {"image_src", IMAGE}, {"product_image_url", IMAGE}, {"image_position", IMAGE_POSITION},
-    {"variant_image", VARIANT_IMAGE}, {"variant_image_url", VARIANT_IMAGE},
-    {"option1_name", OPTION1_NAME}, {"option1_value", OPTION1}, {"option2_name", OPTION2_NAME},
-    {"option2_value", OPTION2}, {"option3_name", OPTION3_NAME}, {"option3_value", OPTION3},
-    {"google_shopping_/_gender", GENDER}, {"google_shopping_/_age_group", AGE_GROUP},
+    {"image_src", IMAGE},
+    {"product_image_url", IMAGE},
+    {"image_position", IMAGE_POSITION},
+    {"variant_image", VARIANT_IMAGE},
+    {"variant_image_url", VARIANT_IMAGE},
+    {"option1_name", OPTION1_NAME},
+    {"option1_value", OPTION1},
+    {"option2_name", OPTION2_NAME},
+    {"option2_value", OPTION2},
+    {"option3_name", OPTION3_NAME},
+    {"option3_value", OPTION3},
+    {"google_shopping_/_gender", GENDER},
+    {"google_shopping_/_age_group", AGE_GROUP},
     {"google_shopping_/_google_product_category", GOOGLE_CATEGORY},
     {"color_(product.metafields.shopify.color_pattern)", COLOR},
     {"size_(product.metafields.shopify.size)", SIZE},
@@ -59,17 +118,17 @@ struct shop_row {
 
 struct catalog_shopify {
     struct catalog_delimited *d;
-    int column[COLUMNS];                 /* index in the file, -1 if missing */
-    struct arena names, arena;           /* of the headings; of the product at hand */
+    int column[COLUMNS];       /* index in the file, -1 if missing */
+    struct arena names, arena; /* of the headings; of the product at hand */
     size_t n_columns;
-    struct str *headings;                /* of columns that are none of ours; p NULL: one of ours */
-    struct shop_row *rows, *last, *at;   /* of the product; the next to give out */
+    struct str *headings;              /* of columns that are none of ours; p NULL: one of ours */
+    struct shop_row *rows, *last, *at; /* of the product; the next to give out */
     size_t n_rows;
     struct str pictures[MAX_PICTURES];
     size_t n_pictures;
     struct str extra_names[MAX_EXTRA], extra_values[MAX_EXTRA];
     size_t n_extra;
-    struct arena ahead_arena;            /* the row that showed the product's end */
+    struct arena ahead_arena; /* the row that showed the product's end */
     struct shop_row *ahead;
     struct str *ahead_extra;
     bool ended;
@@ -104,14 +163,17 @@ enum rc catalog_shopify_create(struct catalog_delimited *d, struct catalog_shopi
     s->names = ARENA_INIT((size_t)CATALOG_MAX_RECORD_BYTES);
     s->arena = ARENA_INIT((size_t)3 * CATALOG_MAX_RECORD_BYTES);
     s->ahead_arena = ARENA_INIT((size_t)2 * CATALOG_MAX_RECORD_BYTES);
-    for (int c = 0; c < COLUMNS; c++) s->column[c] = -1;
+    for (int c = 0; c < COLUMNS; c++)
+        s->column[c] = -1;
     s->n_columns = d->n < CATALOG_MAX_COLUMNS ? d->n : CATALOG_MAX_COLUMNS;
     s->headings = arena_array(&s->names, s->n_columns, sizeof *s->headings);
     for (size_t i = 0; s->headings && i < s->n_columns; i++) {
         struct str heading = catalog_delimited_field(d, i);
         int c = column_of(heading);
-        if (c >= 0 && s->column[c] < 0) s->column[c] = (int)i;
-        else if (heading.p) s->headings[i] = arena_str(&s->names, heading);
+        if (c >= 0 && s->column[c] < 0)
+            s->column[c] = (int)i;
+        else if (heading.p)
+            s->headings[i] = arena_str(&s->names, heading);
     }
     if (!s->headings) {
         catalog_shopify_destroy(s);
@@ -161,10 +223,10 @@ static enum rc read_ahead(struct catalog_shopify *s, bool *more, struct err *err
     return RC_OK;
 }
 
-static void complain(struct catalog_shopify *s, const struct shop_row *row, const char *field, const char *reason)
+static void complain(struct catalog_shopify *s, const struct shop_row *row, const char *field,
+                     const char *reason)
 {
-    if (s->d->problem)
-        s->d->problem(s->d->problem_ctx, row->line, row->v[HANDLE], field, reason, STR_NONE);
+    if (s->d->problem) s->d->problem(s->d->problem_ctx, row->line, row->v[HANDLE], field, reason, STR_NONE);
 }
 
 /* Copies the ahead row behind the product's rows. */
@@ -176,12 +238,12 @@ static enum rc take_row(struct catalog_shopify *s, struct err *err)
     row->next = NULL;
     for (int c = 0; c < COLUMNS; c++) {
         row->v[c] = s->ahead->v[c].n ? arena_str(&s->arena, s->ahead->v[c]) : STR_NONE;
-        if (s->ahead->v[c].n && !row->v[c].p)
-            return err_set(err, RC_NOMEM, "out of memory reading the feed");
+        if (s->ahead->v[c].n && !row->v[c].p) return err_set(err, RC_NOMEM, "out of memory reading the feed");
     }
     if (row->v[IMAGE].p && s->n_pictures < MAX_PICTURES) {
         bool known = false;
-        for (size_t i = 0; i < s->n_pictures; i++) known |= str_eq(s->pictures[i], row->v[IMAGE]);
+        for (size_t i = 0; i < s->n_pictures; i++)
+            known |= str_eq(s->pictures[i], row->v[IMAGE]);
         if (!known) s->pictures[s->n_pictures++] = row->v[IMAGE];
     }
     for (size_t i = 0; !s->rows && i < s->n_columns && s->n_extra < MAX_EXTRA; i++) {
@@ -189,8 +251,10 @@ static enum rc take_row(struct catalog_shopify *s, struct err *err)
         s->extra_names[s->n_extra] = s->headings[i];
         s->extra_values[s->n_extra++] = arena_str(&s->arena, s->ahead_extra[i]);
     }
-    if (!s->rows) s->rows = row;
-    else s->last->next = row;
+    if (!s->rows)
+        s->rows = row;
+    else
+        s->last->next = row;
     s->last = row;
     s->n_rows++;
     return RC_OK;
@@ -232,9 +296,12 @@ static enum rc gather(struct catalog_shopify *s, bool *more, struct err *err)
         struct shop_row *row = s->ahead;
         bool same = !s->rows || !row->v[HANDLE].p || str_eq(row->v[HANDLE], s->rows->v[HANDLE]);
         if (s->rows && !same) break;
-        if (!row->v[HANDLE].p && !s->rows) complain(s, row, "handle", "the row has no handle");
-        else if (s->n_rows == MAX_ROWS) complain(s, row, NULL, "more than 4096 rows of one handle");
-        else rc = take_row(s, err);
+        if (!row->v[HANDLE].p && !s->rows)
+            complain(s, row, "handle", "the row has no handle");
+        else if (s->n_rows == MAX_ROWS)
+            complain(s, row, NULL, "more than 4096 rows of one handle");
+        else
+            rc = take_row(s, err);
         bool again = true;
         if (!rc) rc = read_ahead(s, &again, err);
         if (!again) s->ended = true;
@@ -249,11 +316,11 @@ static struct str identity(struct catalog_shopify *s, const struct shop_row *fir
     if (sku.n > 1 && sku.p[0] == '\'') sku = str_sub(sku, 1, sku.n); /* kept a text for spreadsheets */
     if (sku.p) return sku;
     bool plain = !row->v[OPTION1].p || str_ieqz(row->v[OPTION1], "Default Title");
-    char *id = plain ? arena_printf(&s->arena, "%.*s", STR_ARG(first->v[HANDLE]))
-                     : arena_printf(&s->arena, "%.*s-%.*s%s%.*s%s%.*s", STR_ARG(first->v[HANDLE]),
-                                    STR_ARG(row->v[OPTION1]), row->v[OPTION2].p ? "-" : "",
-                                    STR_ARG(row->v[OPTION2]), row->v[OPTION3].p ? "-" : "",
-                                    STR_ARG(row->v[OPTION3]));
+    char *id =
+        plain ? arena_printf(&s->arena, "%.*s", STR_ARG(first->v[HANDLE]))
+              : arena_printf(&s->arena, "%.*s-%.*s%s%.*s%s%.*s", STR_ARG(first->v[HANDLE]),
+                             STR_ARG(row->v[OPTION1]), row->v[OPTION2].p ? "-" : "", STR_ARG(row->v[OPTION2]),
+                             row->v[OPTION3].p ? "-" : "", STR_ARG(row->v[OPTION3]));
     return id ? str_of(id) : first->v[HANDLE];
 }
 
@@ -296,8 +363,8 @@ static void write_variant(struct catalog_shopify *s, const struct shop_row *row,
     v[CATALOG_DESCRIPTION] = first->v[BODY];
     v[CATALOG_BRAND] = first->v[VENDOR];
     v[CATALOG_PRODUCT_TYPE] = first->v[TYPE].p ? first->v[TYPE] : first->v[CATEGORY];
-    v[CATALOG_GOOGLE_PRODUCT_CATEGORY] = first->v[GOOGLE_CATEGORY].p ? first->v[GOOGLE_CATEGORY]
-                                                                       : first->v[CATEGORY];
+    v[CATALOG_GOOGLE_PRODUCT_CATEGORY] =
+        first->v[GOOGLE_CATEGORY].p ? first->v[GOOGLE_CATEGORY] : first->v[CATEGORY];
     v[CATALOG_GENDER] = first->v[GENDER];
     v[CATALOG_AGE_GROUP] = first->v[AGE_GROUP];
     v[CATALOG_GTIN] = row->v[BARCODE];
@@ -310,14 +377,16 @@ static void write_variant(struct catalog_shopify *s, const struct shop_row *row,
     set_price(out, row->v[PRICE].p ? row->v[PRICE] : first->v[PRICE],
               row->v[PRICE].p ? row->v[COMPARE_AT] : first->v[COMPARE_AT]);
     v[CATALOG_IMAGE_LINK] = row->v[VARIANT_IMAGE].p ? row->v[VARIANT_IMAGE]
-                          : s->n_pictures ? s->pictures[0] : STR_NONE;
+                            : s->n_pictures         ? s->pictures[0]
+                                                    : STR_NONE;
     v[CATALOG_ADDITIONAL_IMAGE_LINK] = other_pictures(s, v[CATALOG_IMAGE_LINK]);
     bool always = str_ieqz(row->v[POLICY], "continue") || str_ieqz(row->v[POLICY], "true");
     if (row->v[TRACKER].p && !always) v[CATALOG_QUANTITY] = row->v[QUANTITY];
     if (s->column[TRACKER] < 0 && !always) v[CATALOG_QUANTITY] = row->v[QUANTITY];
     if (first->v[TAGS].p && s->n_extra < MAX_EXTRA) {
         size_t i = 0;
-        while (i < s->n_extra && !str_eqz(s->extra_names[i], "tags")) i++;
+        while (i < s->n_extra && !str_eqz(s->extra_names[i], "tags"))
+            i++;
         s->extra_names[i] = STR("tags");
         s->extra_values[i] = first->v[TAGS];
         if (i == s->n_extra) s->n_extra++;
@@ -333,7 +402,8 @@ static bool is_variant(const struct catalog_shopify *s, const struct shop_row *r
     return row == s->rows || row->v[OPTION1].p || row->v[SKU].p || row->v[PRICE].p;
 }
 
-enum rc catalog_shopify_next(struct catalog_shopify *s, struct catalog_feed_row *row, bool *more, struct err *err)
+enum rc catalog_shopify_next(struct catalog_shopify *s, struct catalog_feed_row *row, bool *more,
+                             struct err *err)
 {
     for (;;) {
         while (s->at) {

@@ -15,10 +15,10 @@
 #include <unistd.h>
 
 /* Windows-1252, 0x80 to 0x9f; the five unused codes are read as their C1 controls. */
-static const uint16_t windows_1252[32] = {
-    0x20ac, 0x81,   0x201a, 0x192,  0x201e, 0x2026, 0x2020, 0x2021, 0x2c6,  0x2030, 0x160,
-    0x2039, 0x152,  0x8d,   0x17d,  0x8f,   0x90,   0x2018, 0x2019, 0x201c, 0x201d, 0x2022,
-    0x2013, 0x2014, 0x2dc,  0x2122, 0x161,  0x203a, 0x153,  0x9d,   0x17e,  0x178};
+static const uint16_t windows_1252[32] = {0x20ac, 0x81,   0x201a, 0x192,  0x201e, 0x2026, 0x2020, 0x2021,
+                                          0x2c6,  0x2030, 0x160,  0x2039, 0x152,  0x8d,   0x17d,  0x8f,
+                                          0x90,   0x2018, 0x2019, 0x201c, 0x201d, 0x2022, 0x2013, 0x2014,
+                                          0x2dc,  0x2122, 0x161,  0x203a, 0x153,  0x9d,   0x17e,  0x178};
 
 enum { SCAN_BYTES = 16 << 20 };
 
@@ -26,15 +26,17 @@ enum { SCAN_BYTES = 16 << 20 };
 static int sequence(const uint8_t *p, size_t n)
 {
     if (p[0] < 0x80) return 1;
-    size_t want = p[0] >= 0xc2 && p[0] <= 0xdf ? 2 : (p[0] & 0xf0) == 0xe0 ? 3
-                : p[0] >= 0xf0 && p[0] <= 0xf4 ? 4 : 0;
+    size_t want = p[0] >= 0xc2 && p[0] <= 0xdf   ? 2
+                  : (p[0] & 0xf0) == 0xe0        ? 3
+                  : p[0] >= 0xf0 && p[0] <= 0xf4 ? 4
+                                                 : 0;
     if (!want) return 0;
     for (size_t i = 1; i < want; i++) {
         if (i >= n) return -1;
         if ((p[i] & 0xc0) != 0x80) return 0;
         if (i > 1) continue;
-        if ((p[0] == 0xe0 && p[1] < 0xa0) || (p[0] == 0xed && p[1] > 0x9f) ||
-            (p[0] == 0xf0 && p[1] < 0x90) || (p[0] == 0xf4 && p[1] > 0x8f))
+        if ((p[0] == 0xe0 && p[1] < 0xa0) || (p[0] == 0xed && p[1] > 0x9f) || (p[0] == 0xf0 && p[1] < 0x90) ||
+            (p[0] == 0xf4 && p[1] > 0x8f))
             return 0;
     }
     return (int)want;
@@ -66,9 +68,12 @@ static bool looks_utf16(const uint8_t *p, size_t n, enum catalog_encoding *e)
         odd += p[2 * i + 1] == 0;
     }
     if (pairs < 4) return false;
-    if (odd * 10 > pairs * 4 && even * 20 < pairs) *e = CATALOG_UTF16LE;
-    else if (even * 10 > pairs * 4 && odd * 20 < pairs) *e = CATALOG_UTF16BE;
-    else return false;
+    if (odd * 10 > pairs * 4 && even * 20 < pairs)
+        *e = CATALOG_UTF16LE;
+    else if (even * 10 > pairs * 4 && odd * 20 < pairs)
+        *e = CATALOG_UTF16BE;
+    else
+        return false;
     return true;
 }
 
@@ -96,7 +101,8 @@ static void detect_bytes(struct catalog_text *t)
 static enum rc detect(struct catalog_text *t, struct err *err)
 {
     size_t n = read_raw(t, 0, t->raw, sizeof t->raw);
-    if (n >= 3 && memcmp(t->raw, "\xef\xbb\xbf", 3) == 0) t->read_bytes = 3;
+    if (n >= 3 && memcmp(t->raw, "\xef\xbb\xbf", 3) == 0)
+        t->read_bytes = 3;
     else if (n >= 2 && memcmp(t->raw, "\xff\xfe", 2) == 0) {
         t->encoding = CATALOG_UTF16LE;
         t->read_bytes = 2;
@@ -156,13 +162,15 @@ static void decode_bytes(struct catalog_text *t)
     size_t i = 0, n = t->raw_n;
     while (i < n) {
         size_t run = i;
-        while (run < n && p[run] && p[run] < 0x80) run++;
+        while (run < n && p[run] && p[run] < 0x80)
+            run++;
         if (run > i) buf_add_bytes(&t->window, p + i, run - i);
         i = run;
         if (i >= n) break;
         int len = p[i] == 0 ? 1 : t->encoding == CATALOG_UTF8 ? sequence(p + i, n - i) : 0;
         if (len < 0 && !t->eof) break;
-        if (p[i] == 0) i++;
+        if (p[i] == 0)
+            i++;
         else if (len > 0) {
             buf_add_bytes(&t->window, p + i, (size_t)len);
             i += (size_t)len;
@@ -213,8 +221,10 @@ bool catalog_text_more(struct catalog_text *t)
         t->read_bytes += got;
         t->raw_n += got;
         t->eof = got == 0;
-        if (t->encoding >= CATALOG_UTF16LE) decode_utf16(t);
-        else decode_bytes(t);
+        if (t->encoding >= CATALOG_UTF16LE)
+            decode_utf16(t);
+        else
+            decode_bytes(t);
         if (t->window.failed) {
             t->failed = RC_NOMEM;
             return false;

@@ -5,9 +5,11 @@
 
 /* ---- prices ---- */
 
-static const struct { const char *sign, *code; } currencies[] = {
-    {"€", "EUR"}, {"£", "GBP"}, {"$", "USD"}, {"US$", "USD"}, {"¥", "JPY"}, {"zł", "PLN"}, {"euros", "EUR"},
-    {"euro", "EUR"}, {"eur", "EUR"}, {"kr", "SEK"}, {"fr.", "CHF"},
+static const struct {
+    const char *sign, *code;
+} currencies[] = {
+    {"€", "EUR"},     {"£", "GBP"},    {"$", "USD"},   {"US$", "USD"}, {"¥", "JPY"},   {"zł", "PLN"},
+    {"euros", "EUR"}, {"euro", "EUR"}, {"eur", "EUR"}, {"kr", "SEK"},  {"fr.", "CHF"},
 };
 
 static bool is_digit(char c) { return c >= '0' && c <= '9'; }
@@ -27,9 +29,10 @@ static bool take_currency(struct str s, char currency[static 4])
             memcpy(currency, currencies[i].code, 4);
             return true;
         }
-    static const char codes[] = "EUR USD GBP CHF SEK NOK DKK ISK PLN CZK HUF RON BGN RSD TRY UAH RUB MAD TND DZD EGP"
-                                " XOF XAF XPF ZAR NGN KES JPY CNY HKD TWD KRW SGD THB MYR IDR PHP VND INR AED SAR"
-                                " QAR KWD ILS CAD AUD NZD MXN BRL ARS CLP COP PEN";
+    static const char codes[] =
+        "EUR USD GBP CHF SEK NOK DKK ISK PLN CZK HUF RON BGN RSD TRY UAH RUB MAD TND DZD EGP"
+        " XOF XAF XPF ZAR NGN KES JPY CNY HKD TWD KRW SGD THB MYR IDR PHP VND INR AED SAR"
+        " QAR KWD ILS CAD AUD NZD MXN BRL ARS CLP COP PEN";
     for (size_t i = 0; i < sizeof codes - 1; i += 4)
         if (str_ieq(s, (struct str){codes + i, 3})) {
             memcpy(currency, codes + i, 3);
@@ -53,7 +56,8 @@ bool catalog_parse_price(struct str s, int64_t *cents, char currency[static 4])
     char digits[32], code[4];
     size_t n = 0, from = 0, dots = 0, commas = 0, last = SIZE_MAX, i;
     memcpy(code, currency, 4);
-    while (from < s.n && !is_digit(s.p[from])) from++;
+    while (from < s.n && !is_digit(s.p[from]))
+        from++;
     if (from == s.n) return false;
     struct str before = str_sub(s, 0, from);
     for (i = from; i < s.n;) {
@@ -79,8 +83,10 @@ bool catalog_parse_price(struct str s, int64_t *cents, char currency[static 4])
     if (before.n && str_trim(after).n) return false;
     if (!take_currency(before, code) || !take_currency(after, code)) return false;
     size_t decimals = last == SIZE_MAX ? 0 : n - last;
-    if (dots + commas > 1 && !(dots && commas)) decimals = decimals == 3 ? 0 : decimals;
-    else if (dots + commas == 1 && decimals == 3) decimals = 0;
+    if (dots + commas > 1 && !(dots && commas))
+        decimals = decimals == 3 ? 0 : decimals;
+    else if (dots + commas == 1 && decimals == 3)
+        decimals = 0;
     if ((dots > 1 && commas > 1) || (decimals && dots + commas > 1 && !(dots && commas))) return false;
     int64_t value = 0;
     for (size_t k = 0; k < n - decimals + 2; k++) {
@@ -98,21 +104,46 @@ bool catalog_parse_price(struct str s, int64_t *cents, char currency[static 4])
 
 const char *catalog_parse_availability(struct str s)
 {
-    static const struct { const char *word, *name; } words[] = {
-        {"in_stock", "in_stock"}, {"instock", "in_stock"}, {"available", "in_stock"},
-        {"en_stock", "in_stock"}, {"disponible", "in_stock"}, {"yes", "in_stock"}, {"oui", "in_stock"},
-        {"true", "in_stock"}, {"1", "in_stock"}, {"limited_availability", "in_stock"},
-        {"https://schema.org/instock", "in_stock"}, {"http://schema.org/instock", "in_stock"},
-        {"out_of_stock", "out_of_stock"}, {"outofstock", "out_of_stock"}, {"sold_out", "out_of_stock"},
-        {"soldout", "out_of_stock"}, {"unavailable", "out_of_stock"}, {"en_rupture", "out_of_stock"},
-        {"rupture", "out_of_stock"}, {"rupture_de_stock", "out_of_stock"}, {"epuise", "out_of_stock"},
-        {"indisponible", "out_of_stock"}, {"no", "out_of_stock"}, {"non", "out_of_stock"},
-        {"false", "out_of_stock"}, {"0", "out_of_stock"}, {"discontinued", "out_of_stock"},
+    static const struct {
+        const char *word, *name;
+    } words[] = {
+        {"in_stock", "in_stock"},
+        {"instock", "in_stock"},
+        {"available", "in_stock"},
+        {"en_stock", "in_stock"},
+        {"disponible", "in_stock"},
+        {"yes", "in_stock"},
+        {"oui", "in_stock"},
+        {"true", "in_stock"},
+        {"1", "in_stock"},
+        {"limited_availability", "in_stock"},
+        {"https://schema.org/instock", "in_stock"},
+        {"http://schema.org/instock", "in_stock"},
+        {"out_of_stock", "out_of_stock"},
+        {"outofstock", "out_of_stock"},
+        {"sold_out", "out_of_stock"},
+        {"soldout", "out_of_stock"},
+        {"unavailable", "out_of_stock"},
+        {"en_rupture", "out_of_stock"},
+        {"rupture", "out_of_stock"},
+        {"rupture_de_stock", "out_of_stock"},
+        {"epuise", "out_of_stock"},
+        {"indisponible", "out_of_stock"},
+        {"no", "out_of_stock"},
+        {"non", "out_of_stock"},
+        {"false", "out_of_stock"},
+        {"0", "out_of_stock"},
+        {"discontinued", "out_of_stock"},
         {"https://schema.org/outofstock", "out_of_stock"},
         {"http://schema.org/outofstock", "out_of_stock"},
-        {"preorder", "preorder"}, {"pre_order", "preorder"}, {"precommande", "preorder"},
-        {"en_precommande", "preorder"}, {"backorder", "backorder"}, {"back_order", "backorder"},
-        {"available_for_order", "backorder"}, {"sur_commande", "backorder"},
+        {"preorder", "preorder"},
+        {"pre_order", "preorder"},
+        {"precommande", "preorder"},
+        {"en_precommande", "preorder"},
+        {"backorder", "backorder"},
+        {"back_order", "backorder"},
+        {"available_for_order", "backorder"},
+        {"sur_commande", "backorder"},
     };
     char folded[64];
     size_t n = 0;
@@ -130,30 +161,34 @@ const char *catalog_parse_availability(struct str s)
 
 /* ---- text ---- */
 
-static const struct { const char *name; uint16_t cp; } entities[] = {
-    {"amp", '&'}, {"lt", '<'}, {"gt", '>'}, {"quot", '"'}, {"apos", '\''}, {"nbsp", 0xa0},
-    {"iexcl", 0xa1}, {"cent", 0xa2}, {"pound", 0xa3}, {"yen", 0xa5}, {"sect", 0xa7}, {"copy", 0xa9},
-    {"laquo", 0xab}, {"reg", 0xae}, {"deg", 0xb0}, {"plusmn", 0xb1}, {"sup2", 0xb2}, {"sup3", 0xb3},
-    {"acute", 0xb4}, {"micro", 0xb5}, {"para", 0xb6}, {"middot", 0xb7}, {"sup1", 0xb9}, {"ordm", 0xba},
-    {"raquo", 0xbb}, {"frac14", 0xbc}, {"frac12", 0xbd}, {"frac34", 0xbe}, {"iquest", 0xbf},
-    {"Agrave", 0xc0}, {"Aacute", 0xc1}, {"Acirc", 0xc2}, {"Atilde", 0xc3}, {"Auml", 0xc4},
-    {"Aring", 0xc5}, {"AElig", 0xc6}, {"Ccedil", 0xc7}, {"Egrave", 0xc8}, {"Eacute", 0xc9},
-    {"Ecirc", 0xca}, {"Euml", 0xcb}, {"Igrave", 0xcc}, {"Iacute", 0xcd}, {"Icirc", 0xce},
-    {"Iuml", 0xcf}, {"ETH", 0xd0}, {"Ntilde", 0xd1}, {"Ograve", 0xd2}, {"Oacute", 0xd3},
-    {"Ocirc", 0xd4}, {"Otilde", 0xd5}, {"Ouml", 0xd6}, {"times", 0xd7}, {"Oslash", 0xd8},
-    {"Ugrave", 0xd9}, {"Uacute", 0xda}, {"Ucirc", 0xdb}, {"Uuml", 0xdc}, {"Yacute", 0xdd},
-    {"szlig", 0xdf}, {"agrave", 0xe0}, {"aacute", 0xe1}, {"acirc", 0xe2}, {"atilde", 0xe3},
-    {"auml", 0xe4}, {"aring", 0xe5}, {"aelig", 0xe6}, {"ccedil", 0xe7}, {"egrave", 0xe8},
-    {"eacute", 0xe9}, {"ecirc", 0xea}, {"euml", 0xeb}, {"igrave", 0xec}, {"iacute", 0xed},
-    {"icirc", 0xee}, {"iuml", 0xef}, {"eth", 0xf0}, {"ntilde", 0xf1}, {"ograve", 0xf2},
-    {"oacute", 0xf3}, {"ocirc", 0xf4}, {"otilde", 0xf5}, {"ouml", 0xf6}, {"divide", 0xf7},
-    {"oslash", 0xf8}, {"ugrave", 0xf9}, {"uacute", 0xfa}, {"ucirc", 0xfb}, {"uuml", 0xfc},
-    {"yacute", 0xfd}, {"yuml", 0xff}, {"OElig", 0x152}, {"oelig", 0x153}, {"Scaron", 0x160},
-    {"scaron", 0x161}, {"ndash", 0x2013}, {"mdash", 0x2014}, {"lsquo", 0x2018}, {"rsquo", 0x2019},
-    {"sbquo", 0x201a}, {"ldquo", 0x201c}, {"rdquo", 0x201d}, {"bdquo", 0x201e}, {"bull", 0x2022},
-    {"hellip", 0x2026}, {"prime", 0x2032}, {"Prime", 0x2033}, {"lsaquo", 0x2039}, {"rsaquo", 0x203a},
-    {"euro", 0x20ac}, {"trade", 0x2122}, {"shy", 0xad}, {"zwnj", 0x200c}, {"ensp", 0x2002},
-    {"emsp", 0x2003}, {"thinsp", 0x2009},
+static const struct {
+    const char *name;
+    uint16_t cp;
+} entities[] = {
+    {"amp", '&'},       {"lt", '<'},       {"gt", '>'},        {"quot", '"'},      {"apos", '\''},
+    {"nbsp", 0xa0},     {"iexcl", 0xa1},   {"cent", 0xa2},     {"pound", 0xa3},    {"yen", 0xa5},
+    {"sect", 0xa7},     {"copy", 0xa9},    {"laquo", 0xab},    {"reg", 0xae},      {"deg", 0xb0},
+    {"plusmn", 0xb1},   {"sup2", 0xb2},    {"sup3", 0xb3},     {"acute", 0xb4},    {"micro", 0xb5},
+    {"para", 0xb6},     {"middot", 0xb7},  {"sup1", 0xb9},     {"ordm", 0xba},     {"raquo", 0xbb},
+    {"frac14", 0xbc},   {"frac12", 0xbd},  {"frac34", 0xbe},   {"iquest", 0xbf},   {"Agrave", 0xc0},
+    {"Aacute", 0xc1},   {"Acirc", 0xc2},   {"Atilde", 0xc3},   {"Auml", 0xc4},     {"Aring", 0xc5},
+    {"AElig", 0xc6},    {"Ccedil", 0xc7},  {"Egrave", 0xc8},   {"Eacute", 0xc9},   {"Ecirc", 0xca},
+    {"Euml", 0xcb},     {"Igrave", 0xcc},  {"Iacute", 0xcd},   {"Icirc", 0xce},    {"Iuml", 0xcf},
+    {"ETH", 0xd0},      {"Ntilde", 0xd1},  {"Ograve", 0xd2},   {"Oacute", 0xd3},   {"Ocirc", 0xd4},
+    {"Otilde", 0xd5},   {"Ouml", 0xd6},    {"times", 0xd7},    {"Oslash", 0xd8},   {"Ugrave", 0xd9},
+    {"Uacute", 0xda},   {"Ucirc", 0xdb},   {"Uuml", 0xdc},     {"Yacute", 0xdd},   {"szlig", 0xdf},
+    {"agrave", 0xe0},   {"aacute", 0xe1},  {"acirc", 0xe2},    {"atilde", 0xe3},   {"auml", 0xe4},
+    {"aring", 0xe5},    {"aelig", 0xe6},   {"ccedil", 0xe7},   {"egrave", 0xe8},   {"eacute", 0xe9},
+    {"ecirc", 0xea},    {"euml", 0xeb},    {"igrave", 0xec},   {"iacute", 0xed},   {"icirc", 0xee},
+    {"iuml", 0xef},     {"eth", 0xf0},     {"ntilde", 0xf1},   {"ograve", 0xf2},   {"oacute", 0xf3},
+    {"ocirc", 0xf4},    {"otilde", 0xf5},  {"ouml", 0xf6},     {"divide", 0xf7},   {"oslash", 0xf8},
+    {"ugrave", 0xf9},   {"uacute", 0xfa},  {"ucirc", 0xfb},    {"uuml", 0xfc},     {"yacute", 0xfd},
+    {"yuml", 0xff},     {"OElig", 0x152},  {"oelig", 0x153},   {"Scaron", 0x160},  {"scaron", 0x161},
+    {"ndash", 0x2013},  {"mdash", 0x2014}, {"lsquo", 0x2018},  {"rsquo", 0x2019},  {"sbquo", 0x201a},
+    {"ldquo", 0x201c},  {"rdquo", 0x201d}, {"bdquo", 0x201e},  {"bull", 0x2022},   {"hellip", 0x2026},
+    {"prime", 0x2032},  {"Prime", 0x2033}, {"lsaquo", 0x2039}, {"rsaquo", 0x203a}, {"euro", 0x20ac},
+    {"trade", 0x2122},  {"shy", 0xad},     {"zwnj", 0x200c},   {"ensp", 0x2002},   {"emsp", 0x2003},
+    {"thinsp", 0x2009},
 };
 
 static uint32_t entity(struct str name)
@@ -165,8 +200,9 @@ static uint32_t entity(struct str name)
         if (!d.n || d.n > 7) return 0;
         for (size_t i = 0; i < d.n; i++) {
             char c = d.p[i], low = (char)(c | 0x20);
-            uint32_t v = is_digit(c) ? (uint32_t)(c - '0')
-                       : hex && low >= 'a' && low <= 'f' ? (uint32_t)(low - 'a' + 10) : 99;
+            uint32_t v = is_digit(c)                       ? (uint32_t)(c - '0')
+                         : hex && low >= 'a' && low <= 'f' ? (uint32_t)(low - 'a' + 10)
+                                                           : 99;
             if (v > 15) return 0;
             cp = cp * (hex ? 16 : 10) + v;
         }

@@ -24,17 +24,17 @@ struct catalog_xml {
     catalog_problem_fn problem;
     void *problem_ctx;
     XML_Parser parser;
-    struct arena arena;          /* of the current item */
+    struct arena arena; /* of the current item */
     int depth;
-    struct buf content;          /* of the child being read */
-    char name[64];               /* its folded local name */
+    struct buf content; /* of the child being read */
+    char name[64];      /* its folded local name */
     bool prefixed, too_long;
-    struct str href;             /* of an Atom <link> */
+    struct str href; /* of an Atom <link> */
     struct catalog_feed_row *row;
     bool from_prefixed[CATALOG_FIELDS];
     struct str extra_names[MAX_EXTRA], extra_values[MAX_EXTRA];
     size_t n_extra;
-    bool any;                    /* whether the file had an item */
+    bool any; /* whether the file had an item */
 };
 
 enum rc catalog_xml_create(struct catalog_text *text, catalog_problem_fn problem, void *problem_ctx,
@@ -132,8 +132,9 @@ static size_t item_bytes(struct catalog_text *t, const char *name)
             return end == SIZE_MAX ? 0 : end;
         }
         if (match_tag(t, at, open)) return 0; /* the next item begins: this one has no end */
-        size_t end = match(t, at, "<!--") ? find(t, at + 4, "-->")
-                   : match(t, at, "<![CDATA[") ? find(t, at + 9, "]]>") : at + 1;
+        size_t end = match(t, at, "<!--")        ? find(t, at + 4, "-->")
+                     : match(t, at, "<![CDATA[") ? find(t, at + 9, "]]>")
+                                                 : at + 1;
         if (end == SIZE_MAX) return 0;
         i = end;
     }

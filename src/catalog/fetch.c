@@ -17,10 +17,12 @@ enum { MAX_REDIRECTS = 3, MAX_JOBS = 64 };
 
 static bool v4_is_private(uint32_t a)
 {
-    static const struct { uint32_t net; int bits; } nets[] = {
-        {0x00000000, 8}, {0x0a000000, 8}, {0x64400000, 10}, {0x7f000000, 8}, {0xa9fe0000, 16},
-        {0xac100000, 12}, {0xc0000000, 24}, {0xc0000200, 24}, {0xc0586300, 24}, {0xc0a80000, 16},
-        {0xc6120000, 15}, {0xc6336400, 24}, {0xcb007100, 24}, {0xe0000000, 4}, {0xf0000000, 4}};
+    static const struct {
+        uint32_t net;
+        int bits;
+    } nets[] = {{0x00000000, 8},  {0x0a000000, 8},  {0x64400000, 10}, {0x7f000000, 8},  {0xa9fe0000, 16},
+                {0xac100000, 12}, {0xc0000000, 24}, {0xc0000200, 24}, {0xc0586300, 24}, {0xc0a80000, 16},
+                {0xc6120000, 15}, {0xc6336400, 24}, {0xcb007100, 24}, {0xe0000000, 4},  {0xf0000000, 4}};
     for (size_t i = 0; i < sizeof nets / sizeof *nets; i++)
         if ((a ^ nets[i].net) >> (32 - nets[i].bits) == 0) return true;
     return false;
@@ -35,11 +37,11 @@ static bool v6_is_private(const uint8_t a[static 16])
 {
     static const uint8_t zero[16], nat64[12] = {0, 0x64, 0xff, 0x9b};
     if (memcmp(a, zero, 10) == 0 && a[10] == 0xff && a[11] == 0xff) return v4_is_private(be32(a + 12));
-    if (memcmp(a, zero, 12) == 0) return true;                            /* ::, ::1, v4-compatible */
-    if (memcmp(a, nat64, 12) == 0) return v4_is_private(be32(a + 12));    /* 64:ff9b::/96 */
-    if (a[0] == 0x20 && a[1] == 0x02) return v4_is_private(be32(a + 2));  /* 6to4 */
-    if (be32(a) == 0x20010000 || be32(a) == 0x20010db8) return true;      /* Teredo, documentation */
-    if (memcmp(a, nat64, 4) == 0 && a[4] == 0 && a[5] == 1) return true;  /* 64:ff9b:1::/48 */
+    if (memcmp(a, zero, 12) == 0) return true;                           /* ::, ::1, v4-compatible */
+    if (memcmp(a, nat64, 12) == 0) return v4_is_private(be32(a + 12));   /* 64:ff9b::/96 */
+    if (a[0] == 0x20 && a[1] == 0x02) return v4_is_private(be32(a + 2)); /* 6to4 */
+    if (be32(a) == 0x20010000 || be32(a) == 0x20010db8) return true;     /* Teredo, documentation */
+    if (memcmp(a, nat64, 4) == 0 && a[4] == 0 && a[5] == 1) return true; /* 64:ff9b:1::/48 */
     return (a[0] & 0xfe) == 0xfc || (a[0] == 0xfe && (a[1] & 0x80)) || a[0] == 0xff;
 }
 
@@ -115,8 +117,10 @@ static bool prepare(struct transfer *t, size_t max_bytes, int64_t timeout_ms)
     t->body = BUF_INIT(max_bytes);
     t->easy = curl_easy_init();
     if (!t->easy) return false;
-    if (str_starts(stamp, STR("etag:"))) snprintf(condition, sizeof condition, "If-None-Match: %s", stamp.p + 5);
-    if (str_starts(stamp, STR("date:"))) snprintf(condition, sizeof condition, "If-Modified-Since: %s", stamp.p + 5);
+    if (str_starts(stamp, STR("etag:")))
+        snprintf(condition, sizeof condition, "If-None-Match: %s", stamp.p + 5);
+    if (str_starts(stamp, STR("date:")))
+        snprintf(condition, sizeof condition, "If-Modified-Since: %s", stamp.p + 5);
     if (condition[0]) t->headers = curl_slist_append(NULL, condition);
     CURL *e = t->easy;
     curl_easy_setopt(e, CURLOPT_URL, t->job->url);
@@ -146,18 +150,24 @@ static void finish(struct transfer *t, CURLcode code)
     struct catalog_fetch *job = t->job;
     long status = 0;
     curl_easy_getinfo(t->easy, CURLINFO_RESPONSE_CODE, &status);
-    if (t->refused) snprintf(job->failed, sizeof job->failed, "the address is private; see --allow-private-addresses");
+    if (t->refused)
+        snprintf(job->failed, sizeof job->failed, "the address is private; see --allow-private-addresses");
     else if (t->body.failed || code == CURLE_FILESIZE_EXCEEDED)
         snprintf(job->failed, sizeof job->failed, "the picture is too large");
-    else if (code) snprintf(job->failed, sizeof job->failed, "%.150s", curl_easy_strerror(code));
+    else if (code)
+        snprintf(job->failed, sizeof job->failed, "%.150s", curl_easy_strerror(code));
     else if (status == 304 && job->stamp[0]) {
         job->unchanged = true;
         snprintf(job->new_stamp, sizeof job->new_stamp, "%s", job->stamp);
-    } else if (status != 200) snprintf(job->failed, sizeof job->failed, "the server answered %ld", status);
-    else if (!t->body.n) snprintf(job->failed, sizeof job->failed, "the server's answer is empty");
+    } else if (status != 200)
+        snprintf(job->failed, sizeof job->failed, "the server answered %ld", status);
+    else if (!t->body.n)
+        snprintf(job->failed, sizeof job->failed, "the server's answer is empty");
     else {
-        if (t->etag[0]) snprintf(job->new_stamp, sizeof job->new_stamp, "etag:%s", t->etag);
-        else if (t->modified[0]) snprintf(job->new_stamp, sizeof job->new_stamp, "date:%s", t->modified);
+        if (t->etag[0])
+            snprintf(job->new_stamp, sizeof job->new_stamp, "etag:%s", t->etag);
+        else if (t->modified[0])
+            snprintf(job->new_stamp, sizeof job->new_stamp, "date:%s", t->modified);
         job->p = buf_take(&t->body, &job->n);
         if (!job->p) snprintf(job->failed, sizeof job->failed, "out of memory");
     }
@@ -181,7 +191,8 @@ static void transfer_all(CURLM *multi)
 
 static void startup(void) { curl_global_init(CURL_GLOBAL_DEFAULT); }
 
-void catalog_fetch(struct catalog_fetch *jobs, size_t n, size_t max_bytes, int64_t timeout_ms, bool allow_private)
+void catalog_fetch(struct catalog_fetch *jobs, size_t n, size_t max_bytes, int64_t timeout_ms,
+                   bool allow_private)
 {
     static pthread_once_t once = PTHREAD_ONCE_INIT;
     struct transfer transfers[MAX_JOBS];

@@ -40,7 +40,8 @@ static unsigned long long started_at(long pid)
     fclose(f);
     line[n] = 0;
     const char *p = strrchr(line, ')'); /* the name may hold anything */
-    for (int field = 2; p && field < 22; field++) p = strchr(p + 1, ' ');
+    for (int field = 2; p && field < 22; field++)
+        p = strchr(p + 1, ' ');
     if (p && sscanf(p, "%llu", &start) != 1) start = 0;
     return start;
 }
@@ -82,13 +83,15 @@ static enum rc look_at_lease(struct import *im, struct store_tx *tx, struct err 
 {
     struct store_rows *rows = NULL;
     bool more = false;
-    enum rc rc = store_query(tx, "SELECT owner, expires_ms FROM lease WHERE name = 'import'", NULL, 0, &rows, err);
+    enum rc rc =
+        store_query(tx, "SELECT owner, expires_ms FROM lease WHERE name = 'import'", NULL, 0, &rows, err);
     if (!rc) rc = store_next(rows, &more, err);
     if (!rc && more) {
         int64_t left = store_i64(rows, 1) - clock_now_ms();
         bool ours = str_eqz(store_text(rows, 0), im->owner);
         if (!ours && left > 0 && !is_dead(store_text(rows, 0)))
-            rc = err_set(err, RC_CONFLICT, "another import is running (its claim ends in %lld s unless it goes on)",
+            rc = err_set(err, RC_CONFLICT,
+                         "another import is running (its claim ends in %lld s unless it goes on)",
                          (long long)(left / 1000 + 1));
     }
     store_rows_close(rows);
@@ -102,11 +105,15 @@ static enum rc take_lease(struct import *im, int64_t ms, struct err *err)
     enum rc rc = store_begin(im->store, STORE_WRITE, &tx, err);
     if (!rc) rc = look_at_lease(im, tx, err);
     if (!rc)
-        rc = store_exec(tx, "INSERT INTO lease (name, owner, expires_ms) VALUES ('import', ?1, ?2)"
-                            " ON CONFLICT (name) DO UPDATE SET owner = excluded.owner, expires_ms = excluded.expires_ms",
-                        args, 2, NULL, err);
-    if (rc) store_rollback(tx);
-    else rc = store_commit(tx, err);
+        rc = store_exec(
+            tx,
+            "INSERT INTO lease (name, owner, expires_ms) VALUES ('import', ?1, ?2)"
+            " ON CONFLICT (name) DO UPDATE SET owner = excluded.owner, expires_ms = excluded.expires_ms",
+            args, 2, NULL, err);
+    if (rc)
+        store_rollback(tx);
+    else
+        rc = store_commit(tx, err);
     im->renewed_us = clock_mono_us();
     return rc;
 }
@@ -121,7 +128,8 @@ enum rc import_renew(struct import *im, struct err *err)
 static void put_cell(FILE *f, struct str s)
 {
     s = str_utf8_cut(s, VALUE_BYTES);
-    for (size_t i = 0; i < s.n; i++) fputc((unsigned char)s.p[i] < ' ' ? ' ' : s.p[i], f);
+    for (size_t i = 0; i < s.n; i++)
+        fputc((unsigned char)s.p[i] < ' ' ? ' ' : s.p[i], f);
 }
 
 void import_report(struct import *im, int64_t line, struct str id, const char *field, const char *reason,
@@ -131,8 +139,10 @@ void import_report(struct import *im, int64_t line, struct str id, const char *f
     if (!im->rejects && !r->rejects[0]) {
         snprintf(r->rejects, sizeof r->rejects, "%s/rejects/%s.tsv", im->app->data_dir, r->run);
         im->rejects = fopen(r->rejects, "we");
-        if (im->rejects) fprintf(im->rejects, "line\tid\tfield\treason\tvalue\n");
-        else log_error("import", "cannot write the rejects file: %s", strerror(errno));
+        if (im->rejects)
+            fprintf(im->rejects, "line\tid\tfield\treason\tvalue\n");
+        else
+            log_error("import", "cannot write the rejects file: %s", strerror(errno));
     }
     if (!im->rejects) return;
     fprintf(im->rejects, "%lld\t", (long long)line);
@@ -144,24 +154,30 @@ void import_report(struct import *im, int64_t line, struct str id, const char *f
 
 /* ---- the run record ---- */
 
-static enum rc exec_one(struct store *store, const char *sql, const struct store_value *args, size_t n, struct err *err)
+static enum rc exec_one(struct store *store, const char *sql, const struct store_value *args, size_t n,
+                        struct err *err)
 {
     struct store_tx *tx = NULL;
     enum rc rc = store_begin(store, STORE_WRITE, &tx, err);
     if (!rc) rc = store_exec(tx, sql, args, n, NULL, err);
-    if (rc) store_rollback(tx);
-    else rc = store_commit(tx, err);
+    if (rc)
+        store_rollback(tx);
+    else
+        rc = store_commit(tx, err);
     return rc;
 }
 
 static enum rc begin_run(struct import *im, struct err *err)
 {
     const char *feed = im->options->feed ? im->options->feed : "", *slash = strrchr(feed, '/');
-    const struct store_value args[] = {STORE_Z(im->result->run), STORE_Z(slash ? slash + 1 : feed), STORE_I(im->now_ms)};
-    enum rc rc = exec_one(im->store, "UPDATE import_run SET state = 'interrupted' WHERE state = 'running'", NULL, 0, err);
+    const struct store_value args[] = {STORE_Z(im->result->run), STORE_Z(slash ? slash + 1 : feed),
+                                       STORE_I(im->now_ms)};
+    enum rc rc = exec_one(im->store, "UPDATE import_run SET state = 'interrupted' WHERE state = 'running'",
+                          NULL, 0, err);
     if (rc) return rc;
-    return exec_one(im->store, "INSERT INTO import_run (id, feed, state, started_ms) VALUES (?1, ?2, 'running', ?3)"
-                               " ON CONFLICT (id) DO UPDATE SET state = 'running', started_ms = excluded.started_ms",
+    return exec_one(im->store,
+                    "INSERT INTO import_run (id, feed, state, started_ms) VALUES (?1, ?2, 'running', ?3)"
+                    " ON CONFLICT (id) DO UPDATE SET state = 'running', started_ms = excluded.started_ms",
                     args, 3, err);
 }
 
@@ -174,9 +190,12 @@ static void end_run(struct import *im, enum rc outcome, const struct err *why)
     catalog_import_write(im->result, &json);
     const char *state = !outcome ? "done" : outcome == RC_STOPPED ? "interrupted" : "failed";
     const struct store_value args[] = {STORE_Z(im->result->run), STORE_Z(state), STORE_I(clock_now_ms()),
-                                       STORE_S(buf_str(&counts)), outcome && why ? STORE_Z(why->message) : STORE_NIL};
-    enum rc rc = exec_one(im->store, "UPDATE import_run SET state = ?2, ended_ms = ?3, counts = ?4, message = ?5"
-                                     " WHERE id = ?1", args, 5, &err);
+                                       STORE_S(buf_str(&counts)),
+                                       outcome && why ? STORE_Z(why->message) : STORE_NIL};
+    enum rc rc = exec_one(im->store,
+                          "UPDATE import_run SET state = ?2, ended_ms = ?3, counts = ?4, message = ?5"
+                          " WHERE id = ?1",
+                          args, 5, &err);
     const struct store_value owner[] = {STORE_Z(im->owner)};
     if (!rc) rc = exec_one(im->store, "DELETE FROM lease WHERE name = 'import' AND owner = ?1", owner, 1, &err);
     if (rc) log_error("import", "the end of the run was not recorded: %s", err.message);
@@ -196,8 +215,8 @@ static void make_run_id(struct import *im)
     clock_rfc3339(im->now_ms, at);
     crypt_random(two, sizeof two);
     crypt_hex(two, sizeof two, random);
-    snprintf(im->result->run, sizeof im->result->run, "%.4s%.2s%.2sT%.2s%.2s%.2s-%s", at, at + 5, at + 8, at + 11,
-             at + 14, at + 17, random);
+    snprintf(im->result->run, sizeof im->result->run, "%.4s%.2s%.2sT%.2s%.2s%.2s-%s", at, at + 5, at + 8,
+             at + 11, at + 14, at + 17, random);
 }
 
 static enum rc find_model(struct import *im, char stored[static 128], struct err *err)
@@ -236,7 +255,8 @@ static void close_parts(struct import *im)
     picture_source_close(&im->source);
     vocab_close(im->vocab);
     catalog_gaps_destroy(im->gaps);
-    if (im->rejects && fclose(im->rejects)) log_error("import", "the rejects file is not whole: %s", strerror(errno));
+    if (im->rejects && fclose(im->rejects))
+        log_error("import", "the rejects file is not whole: %s", strerror(errno));
 }
 
 static enum rc count_dry(struct import *im, struct err *err)
@@ -244,7 +264,10 @@ static enum rc count_dry(struct import *im, struct err *err)
     static const char base[] = "SELECT count(*) FROM (SELECT grp FROM staged_row GROUP BY grp HAVING ";
     char sql[400];
     struct store_tx *tx = NULL;
-    struct { const char *having; int64_t *out; } counts[] = {
+    struct {
+        const char *having;
+        int64_t *out;
+    } counts[] = {
         {"max(state) = 0", &im->result->unchanged},
         {"max(state) > 0 AND EXISTS (SELECT 1 FROM product p WHERE p.id = grp)", &im->result->changed},
         {"max(state) > 0 AND NOT EXISTS (SELECT 1 FROM product p WHERE p.id = grp)", &im->result->added}};
@@ -272,10 +295,14 @@ static enum rc steps(struct import *im, struct err *err)
     return rc;
 }
 
-static enum rc run(struct app *app, const struct catalog_import_options *options, struct catalog_import_result *out,
-                   struct err *err)
+static enum rc run(struct app *app, const struct catalog_import_options *options,
+                   struct catalog_import_result *out, struct err *err)
 {
-    struct import im = {.app = app, .store = app->catalog, .options = options, .result = out, .now_ms = clock_now_ms(),
+    struct import im = {.app = app,
+                        .store = app->catalog,
+                        .options = options,
+                        .result = out,
+                        .now_ms = clock_now_ms(),
                         .source = {.root_fd = -1}};
     char stored[128] = "";
     struct err why = {0};
@@ -327,8 +354,10 @@ enum rc catalog_needs_reembed(struct app *app, bool *needed, struct err *err)
     enum rc rc = store_begin(app->catalog, STORE_READ, &tx, err);
     if (!rc) rc = catalog_generation(tx, &generation, stored, err);
     if (!rc && generation)
-        rc = store_get_i64(tx, "SELECT count(*) FROM product p WHERE p.hidden = 0 AND p.picture IS NOT NULL"
-                               " AND p.model <> ?1", args, 1, &missing, NULL, err);
+        rc = store_get_i64(tx,
+                           "SELECT count(*) FROM product p WHERE p.hidden = 0 AND p.picture IS NOT NULL"
+                           " AND p.model <> ?1",
+                           args, 1, &missing, NULL, err);
     store_rollback(tx);
     if (!rc) *needed = generation && (missing > 0 || strcmp(stored, model) != 0);
     return rc;
@@ -364,7 +393,8 @@ void catalog_import_write(const struct catalog_import_result *r, struct jout *ou
     jout_end(out);
     jout_ki64(out, "generation", r->generation);
     jout_kdec(out, "seconds", r->seconds, 2);
-    jout_kdec(out, "pictures_per_second", r->pictures_seconds > 0 ? (double)r->pictures_read / r->pictures_seconds : 0, 1);
+    jout_kdec(out, "pictures_per_second",
+              r->pictures_seconds > 0 ? (double)r->pictures_read / r->pictures_seconds : 0, 1);
     if (r->rejects[0]) jout_kz(out, "rejects", r->rejects);
     jout_end(out);
 }

@@ -27,43 +27,43 @@ struct jout;
 enum { CATALOG_RUN_BYTES = 40 };
 
 struct catalog_import_options {
-    const char *feed;         /* NULL: only bring pictures to the current model (see catalog_reembed) */
-    const char *images;       /* folder or zip; NULL: only http(s) addresses can be read */
-    const char *columns;      /* as in catalog_feed_options */
-    const char *inventory;    /* offers of shops: id, shop, price, sale_price, quantity, availability */
-    const char *shops;        /* shop, name, city */
-    bool prune;               /* hide what the feed does not have */
-    bool force;               /* hide even more than half of the catalogue */
-    bool allow_private;       /* fetch pictures from private addresses */
-    bool dry_run;             /* read, check and count; publish nothing */
-    const char *run_id;       /* NULL: made */
+    const char *feed;      /* NULL: only bring pictures to the current model (see catalog_reembed) */
+    const char *images;    /* folder or zip; NULL: only http(s) addresses can be read */
+    const char *columns;   /* as in catalog_feed_options */
+    const char *inventory; /* offers of shops: id, shop, price, sale_price, quantity, availability */
+    const char *shops;     /* shop, name, city */
+    bool prune;            /* hide what the feed does not have */
+    bool force;            /* hide even more than half of the catalogue */
+    bool allow_private;    /* fetch pictures from private addresses */
+    bool dry_run;          /* read, check and count; publish nothing */
+    const char *run_id;    /* NULL: made */
     /* Called now and then from the importing thread; both may be NULL. total 0: unknown. */
     void (*progress)(void *ctx, const char *stage, int64_t done, int64_t total);
     bool (*stopped)(void *ctx);
     void *ctx;
 };
 
-struct catalog_gap {          /* values the vocabulary does not know */
-    const char *field;        /* "colour" */
-    int64_t values;           /* distinct ones */
-    char examples[200];       /* "corail (12), ..." most frequent first */
+struct catalog_gap {    /* values the vocabulary does not know */
+    const char *field;  /* "colour" */
+    int64_t values;     /* distinct ones */
+    char examples[200]; /* "corail (12), ..." most frequent first */
 };
 
 enum { CATALOG_MAX_GAPS = 9 };
 struct catalog_import_result {
     char run[CATALOG_RUN_BYTES];
-    const char *format;                   /* of the feed; see catalog_feed_format() */
-    int64_t rows, rejected;               /* rows of the feed; of these not taken */
-    int64_t problems;                     /* values left out of rows that were taken */
+    const char *format;                        /* of the feed; see catalog_feed_format() */
+    int64_t rows, rejected;                    /* rows of the feed; of these not taken */
+    int64_t problems;                          /* values left out of rows that were taken */
     int64_t added, changed, unchanged, hidden; /* products */
     int64_t pictures_read, pictures_reused, pictures_failed;
-    int64_t near_duplicates;              /* pairs of products whose main pictures look the same */
-    int64_t filled;                       /* attributes the model gave to products added or changed */
+    int64_t near_duplicates; /* pairs of products whose main pictures look the same */
+    int64_t filled;          /* attributes the model gave to products added or changed */
     struct catalog_gap gaps[CATALOG_MAX_GAPS];
     size_t n_gaps;
     double seconds, pictures_seconds;
     int64_t generation;
-    char rejects[512];                    /* path of the rejects file; "" if there was nothing to say */
+    char rejects[512]; /* path of the rejects file; "" if there was nothing to say */
     bool dry_run;
 };
 

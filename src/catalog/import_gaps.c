@@ -19,9 +19,9 @@ struct catalog_gaps {
 };
 
 static const char *const names[VOCAB_FIELDS] = {
-    [VOCAB_CATEGORY] = "product_type", [VOCAB_COLOUR] = "colour", [VOCAB_GENDER] = "gender",
-    [VOCAB_AGE_GROUP] = "age_group", [VOCAB_SEASON] = "season", [VOCAB_STYLE] = "style",
-    [VOCAB_MATERIAL] = "material", [VOCAB_PATTERN] = "pattern", [VOCAB_SIZE] = "size"};
+    [VOCAB_CATEGORY] = "product_type", [VOCAB_COLOUR] = "colour",   [VOCAB_GENDER] = "gender",
+    [VOCAB_AGE_GROUP] = "age_group",   [VOCAB_SEASON] = "season",   [VOCAB_STYLE] = "style",
+    [VOCAB_MATERIAL] = "material",     [VOCAB_PATTERN] = "pattern", [VOCAB_SIZE] = "size"};
 
 struct catalog_gaps *catalog_gaps_create(void) { return calloc(1, sizeof(struct catalog_gaps)); }
 void catalog_gaps_destroy(struct catalog_gaps *g) { free(g); }
@@ -30,7 +30,8 @@ void catalog_gaps_add(struct catalog_gaps *g, enum vocab_field field, struct str
 {
     struct str cut = str_utf8_cut(value, VALUE_BYTES - 1);
     size_t i = (size_t)(str_hash(cut) + (uint64_t)field * 7919) % SLOTS;
-    while (g->slot[i].count && (g->slot[i].field != field || !str_eqz(cut, g->slot[i].value))) i = (i + 1) % SLOTS;
+    while (g->slot[i].count && (g->slot[i].field != field || !str_eqz(cut, g->slot[i].value)))
+        i = (i + 1) % SLOTS;
     struct gap *gap = &g->slot[i];
     if (!gap->count) {
         if (g->used == FULL) {

@@ -31,20 +31,25 @@ struct import_offer {
 };
 
 struct import_row {
-    struct str id, grp, shop;        /* shop: "" the web shop */
+    struct str id, grp, shop; /* shop: "" the web shop */
     struct import_offer offer;
-    struct str data;                 /* JSON, kept in variant.data */
-    char hash[CATALOG_SHA_BYTES];    /* of all of the above */
+    struct str data;                       /* JSON, kept in variant.data */
+    char hash[CATALOG_SHA_BYTES];          /* of all of the above */
     struct str pictures[ROW_MAX_PICTURES]; /* addresses: "file:path" below the images, or http(s) */
     size_t n_pictures;
 };
 
 enum { ROW_TERMS = 4096, ROW_TERM_BYTES = 120 };
 
-struct import_row_reader {           /* scratch, used again row by row */
+struct import_row_reader { /* scratch, used again row by row */
     struct import *im;
     /* What the vocabulary said lately, by hash: feeds repeat themselves, and asking is half of reading a row. */
-    struct { char key[ROW_TERM_BYTES]; size_t n; int field; const char *name; } *terms;
+    struct {
+        char key[ROW_TERM_BYTES];
+        size_t n;
+        int field;
+        const char *name;
+    } * terms;
     struct buf data, text, pictures, hashed;
 };
 enum rc import_row_reader_init(struct import_row_reader *r, struct import *im, struct err *err) MUST_USE;
@@ -63,7 +68,7 @@ enum rc import_stage(struct import *im, struct err *err) MUST_USE;
 
 struct catalog_zip;
 struct picture_source {
-    const char *root;                /* folder; NULL */
+    const char *root; /* folder; NULL */
     int root_fd;
     struct catalog_zip *zip;
     bool allow_private;
@@ -71,7 +76,7 @@ struct picture_source {
     int64_t timeout_ms;
 };
 struct picture_bytes {
-    char *p;                         /* malloc'd; NULL: failed or unchanged */
+    char *p; /* malloc'd; NULL: failed or unchanged */
     size_t n;
     char stamp[CATALOG_STAMP_BYTES]; /* what it looks like from outside */
     bool unchanged;                  /* a server said so (304) */
@@ -109,12 +114,12 @@ struct import {
     struct catalog_gaps *gaps;
     struct picture_source source;
     FILE *rejects;
-    char owner[128];                 /* of the lease */
+    char owner[128]; /* of the lease */
     int64_t renewed_us;
-    const char *model;               /* version at hand, or that of the store without a model; "" if none */
-    bool switch_model;               /* publish sets meta.model and makes every product anew */
+    const char *model; /* version at hand, or that of the store without a model; "" if none */
+    bool switch_model; /* publish sets meta.model and makes every product anew */
     int64_t now_ms;
-    int64_t generation;              /* that will be published */
+    int64_t generation; /* that will be published */
 };
 
 bool import_stopped(const struct import *im);

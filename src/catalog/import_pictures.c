@@ -28,15 +28,15 @@
 enum { BATCH = 8, PAGE = 512, COMMIT = 256, BEST = 3 };
 
 struct picture {
-    char *address, *stamp;         /* address NULL: only bring this sha to the model */
-    char sha[CATALOG_SHA_BYTES];   /* "" until read */
+    char *address, *stamp;       /* address NULL: only bring this sha to the model */
+    char sha[CATALOG_SHA_BYTES]; /* "" until read */
     struct picture_bytes bytes;
     struct catalog_prepared made;
     bool decoded, has_row, has_embedding, infer;
     size_t n_bytes;
     enum image_format format;
     int widths;
-    float *vector;                 /* (dim); NULL: none */
+    float *vector; /* (dim); NULL: none */
     struct buf labels;
 };
 
@@ -54,11 +54,11 @@ struct pipeline {
     unsigned workers;
     struct image_limits limits;
     pthread_mutex_t lock;
-    struct batch *finished;        /* under lock */
-    enum rc failed;                /* under lock */
-    struct err err;                /* under lock */
-    struct batch *filling;         /* the importing thread's */
-    struct batch *unwritten;       /* taken from finished, not yet in the store */
+    struct batch *finished;  /* under lock */
+    enum rc failed;          /* under lock */
+    struct err err;          /* under lock */
+    struct batch *filling;   /* the importing thread's */
+    struct batch *unwritten; /* taken from finished, not yet in the store */
     int64_t n_unwritten, done, total;
 };
 
@@ -103,8 +103,8 @@ static enum rc store_bytes(struct pipeline *pipe, struct picture *p, struct err 
     char key[CATALOG_BLOB_KEY_BYTES];
     struct blob *blobs = pipe->im->app->blobs;
     catalog_blob_key(p->sha, 0, key);
-    enum rc rc = blob_exists(blobs, key) ? RC_OK
-               : blob_put(blobs, key, (struct str){p->bytes.p, p->bytes.n}, true, err);
+    enum rc rc =
+        blob_exists(blobs, key) ? RC_OK : blob_put(blobs, key, (struct str){p->bytes.p, p->bytes.n}, true, err);
     if (p->has_row) return rc; /* the smaller ones are there */
     if (!rc && p->made.w240.n) {
         catalog_blob_key(p->sha, 240, key);
@@ -245,10 +245,13 @@ static void run_batch(void *task, unsigned worker)
         stamps[n++] = p->stamp;
     }
     picture_source_read(&pipe->im->source, addresses, stamps, n, read);
-    for (size_t i = 0; i < n; i++) b->picture[index[i]].bytes = read[i];
-    for (size_t i = 0; !rc && i < b->n; i++) rc = prepare(pipe, &b->picture[i], &err);
+    for (size_t i = 0; i < n; i++)
+        b->picture[index[i]].bytes = read[i];
+    for (size_t i = 0; !rc && i < b->n; i++)
+        rc = prepare(pipe, &b->picture[i], &err);
     if (!rc) rc = infer_batch(pipe, b, worker, &err);
-    for (size_t i = 0; i < b->n; i++) image_release(&b->picture[i].made.small);
+    for (size_t i = 0; i < b->n; i++)
+        image_release(&b->picture[i].made.small);
     pthread_mutex_lock(&pipe->lock);
     if (rc && !pipe->failed) {
         pipe->failed = rc;
@@ -261,27 +264,39 @@ static void run_batch(void *task, unsigned worker)
 
 /* ---- on the importing thread ---- */
 
-static enum rc write_embedding(struct pipeline *pipe, struct store_tx *tx, const struct picture *p, struct err *err)
+static enum rc write_embedding(struct pipeline *pipe, struct store_tx *tx, const struct picture *p,
+                               struct err *err)
 {
     const struct store_value args[] = {
         STORE_Z(p->sha), STORE_Z(pipe->im->model),
-        STORE_B((const char *)p->vector, infer_dim(pipe->im->app->model) * sizeof(float)), STORE_S(buf_str(&p->labels))};
-    return store_exec(tx, "INSERT INTO embedding (sha, model, vector, labels) VALUES (?1, ?2, ?3, ?4)"
-                          " ON CONFLICT (sha, model) DO NOTHING",
+        STORE_B((const char *)p->vector, infer_dim(pipe->im->app->model) * sizeof(float)),
+        STORE_S(buf_str(&p->labels))};
+    return store_exec(tx,
+                      "INSERT INTO embedding (sha, model, vector, labels) VALUES (?1, ?2, ?3, ?4)"
+                      " ON CONFLICT (sha, model) DO NOTHING",
                       args, 4, NULL, err);
 }
 
-static enum rc write_picture(struct pipeline *pipe, struct store_tx *tx, const struct picture *p, struct err *err)
+static enum rc write_picture(struct pipeline *pipe, struct store_tx *tx, const struct picture *p,
+                             struct err *err)
 {
-    const struct store_value args[] = {
-        STORE_Z(p->sha), STORE_Z(image_mime(p->format)), STORE_I((int64_t)p->n_bytes), STORE_I(p->made.info.width),
-        STORE_I(p->made.info.height), STORE_I((int64_t)p->made.dhash), STORE_F((double)p->made.plain),
-        STORE_S(buf_str(&p->made.colours)), STORE_B(p->made.mask.p, p->made.mask.n), STORE_I(p->widths),
-        STORE_I(pipe->im->now_ms)};
-    return store_exec(tx, "INSERT INTO picture (sha, mime, bytes, width, height, dhash, plain, colours, mask, widths,"
-                          " made_ms) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11)"
-                          " ON CONFLICT (sha) DO NOTHING",
-                      args, 11, NULL, err);
+    const struct store_value args[] = {STORE_Z(p->sha),
+                                       STORE_Z(image_mime(p->format)),
+                                       STORE_I((int64_t)p->n_bytes),
+                                       STORE_I(p->made.info.width),
+                                       STORE_I(p->made.info.height),
+                                       STORE_I((int64_t)p->made.dhash),
+                                       STORE_F((double)p->made.plain),
+                                       STORE_S(buf_str(&p->made.colours)),
+                                       STORE_B(p->made.mask.p, p->made.mask.n),
+                                       STORE_I(p->widths),
+                                       STORE_I(pipe->im->now_ms)};
+    return store_exec(
+        tx,
+        "INSERT INTO picture (sha, mime, bytes, width, height, dhash, plain, colours, mask, widths,"
+        " made_ms) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11)"
+        " ON CONFLICT (sha) DO NOTHING",
+        args, 11, NULL, err);
 }
 
 /* A picture that cannot be read now keeps what was read from there before. */
@@ -290,9 +305,10 @@ static enum rc write_source(struct store_tx *tx, const struct picture *p, struct
     bool failed = p->bytes.failed[0];
     const struct store_value args[] = {STORE_Z(p->address), p->sha[0] ? STORE_Z(p->sha) : STORE_NIL,
                                        STORE_Z(p->bytes.stamp), failed ? STORE_Z(p->bytes.failed) : STORE_NIL};
-    return store_exec(tx, "INSERT INTO source (address, sha, stamp, failed) VALUES (?1, ?2, ?3, ?4)"
-                          " ON CONFLICT (address) DO UPDATE SET sha = coalesce(excluded.sha, source.sha),"
-                          " stamp = excluded.stamp, failed = excluded.failed",
+    return store_exec(tx,
+                      "INSERT INTO source (address, sha, stamp, failed) VALUES (?1, ?2, ?3, ?4)"
+                      " ON CONFLICT (address) DO UPDATE SET sha = coalesce(excluded.sha, source.sha),"
+                      " stamp = excluded.stamp, failed = excluded.failed",
                       args, 4, NULL, err);
 }
 
@@ -303,8 +319,9 @@ static enum rc report_failure(struct import *im, struct store_tx *tx, struct str
     const struct store_value args[] = {STORE_S(address)};
     bool more = false;
     im->result->pictures_failed++;
-    enum rc rc = store_query(tx, "SELECT line, grp FROM staged_picture WHERE address = ?1 ORDER BY line LIMIT 1",
-                             args, 1, &rows, err);
+    enum rc rc =
+        store_query(tx, "SELECT line, grp FROM staged_picture WHERE address = ?1 ORDER BY line LIMIT 1", args,
+                    1, &rows, err);
     if (!rc) rc = store_next(rows, &more, err);
     struct str shown = str_starts(address, STR("file:")) ? str_sub(address, 5, address.n) : address;
     if (!rc && more) import_report(im, store_i64(rows, 0), store_text(rows, 1), "picture", reason, shown);
@@ -326,9 +343,12 @@ static enum rc write_one(struct pipeline *pipe, struct store_tx *tx, struct pict
     if (rc) return rc;
     if (p->bytes.failed[0] && p->address)
         return report_failure(im, tx, str_of(p->address), p->bytes.failed, err);
-    if (p->bytes.failed[0]) im->result->pictures_failed++;
-    else if (p->decoded) im->result->pictures_read++;
-    else im->result->pictures_reused++;
+    if (p->bytes.failed[0])
+        im->result->pictures_failed++;
+    else if (p->decoded)
+        im->result->pictures_read++;
+    else
+        im->result->pictures_reused++;
     return RC_OK;
 }
 
@@ -354,7 +374,8 @@ static enum rc collect(struct pipeline *pipe, bool all, struct err *err)
     struct store_tx *tx = NULL;
     rc = store_begin(pipe->im->store, STORE_WRITE, &tx, err);
     for (struct batch *b = pipe->unwritten; !rc && b; b = b->next)
-        for (size_t i = 0; !rc && i < b->n; i++) rc = write_one(pipe, tx, &b->picture[i], err);
+        for (size_t i = 0; !rc && i < b->n; i++)
+            rc = write_one(pipe, tx, &b->picture[i], err);
     if (rc) {
         store_rollback(tx);
         return rc;
@@ -430,7 +451,8 @@ static enum rc read_page(struct pipeline *pipe, const char *after, struct arena 
     while (!rc && *n < PAGE && !(rc = store_next(rows, &more, err)) && more) {
         struct page_row *r = &page[(*n)++];
         *r = (struct page_row){.address = arena_str(arena, store_text(rows, 0)),
-                               .has_picture = !store_is_null(rows, 4), .has_embedding = !store_is_null(rows, 5)};
+                               .has_picture = !store_is_null(rows, 4),
+                               .has_embedding = !store_is_null(rows, 5)};
         if (!store_is_null(rows, 1)) r->sha = arena_str(arena, store_text(rows, 1));
         if (!store_is_null(rows, 2)) r->stamp = arena_str(arena, store_text(rows, 2));
         if (!store_is_null(rows, 3)) r->failed = arena_str(arena, store_text(rows, 3));
@@ -502,8 +524,9 @@ static enum rc walk_addresses(struct pipeline *pipe, struct err *err)
 /* Pictures of products that the feed did not bring up: a new model needs all of them. */
 static enum rc walk_missing(struct pipeline *pipe, struct err *err)
 {
-    static const char sql[] = "SELECT p.sha FROM picture p WHERE p.sha > ?1 AND NOT EXISTS (SELECT 1 FROM embedding e"
-                              " WHERE e.sha = p.sha AND e.model = ?2) ORDER BY p.sha LIMIT ?3";
+    static const char sql[] =
+        "SELECT p.sha FROM picture p WHERE p.sha > ?1 AND NOT EXISTS (SELECT 1 FROM embedding e"
+        " WHERE e.sha = p.sha AND e.model = ?2) ORDER BY p.sha LIMIT ?3";
     char after[CATALOG_SHA_BYTES] = "", (*shas)[CATALOG_SHA_BYTES] = calloc(PAGE, sizeof *shas);
     enum rc rc = shas ? RC_OK : err_set(err, RC_NOMEM, "out of memory preparing pictures");
     size_t n = PAGE;
@@ -540,8 +563,9 @@ static enum rc count_work(struct pipeline *pipe, struct err *err)
         rc = store_get_i64(tx, "SELECT count(*) FROM (SELECT DISTINCT address FROM staged_picture) a", NULL, 0,
                            &pipe->total, NULL, err);
     if (!rc && pipe->im->app->model && pipe->im->switch_model)
-        rc = store_get_i64(tx, "SELECT count(*) FROM picture p WHERE NOT EXISTS (SELECT 1 FROM embedding e"
-                               " WHERE e.sha = p.sha AND e.model = ?1)",
+        rc = store_get_i64(tx,
+                           "SELECT count(*) FROM picture p WHERE NOT EXISTS (SELECT 1 FROM embedding e"
+                           " WHERE e.sha = p.sha AND e.model = ?1)",
                            args, 1, &missing, NULL, err);
     pipe->total += missing;
     store_rollback(tx);
@@ -557,7 +581,8 @@ static enum rc open_pipeline(struct pipeline *pipe, struct err *err)
     pipe->vision = calloc(pipe->workers, sizeof *pipe->vision);
     if (!pipe->vision) return err_set(err, RC_NOMEM, "out of memory preparing pictures");
     for (unsigned w = 0; app->model && w < pipe->workers; w++)
-        for (int i = 0; !rc && i < BATCH; i++) rc = infer_vision_init(app->model, &pipe->vision[w][i], err);
+        for (int i = 0; !rc && i < BATCH; i++)
+            rc = infer_vision_init(app->model, &pipe->vision[w][i], err);
     if (!rc) rc = queue_create("import", pipe->workers, pipe->workers, &pipe->queue, err);
     return rc;
 }
@@ -576,7 +601,8 @@ static void close_pipeline(struct pipeline *pipe)
             batch_destroy(b);
         }
     for (unsigned w = 0; pipe->vision && w < pipe->workers; w++)
-        for (int i = 0; i < BATCH; i++) infer_vision_release(&pipe->vision[w][i]);
+        for (int i = 0; i < BATCH; i++)
+            infer_vision_release(&pipe->vision[w][i]);
     free(pipe->vision);
     pthread_mutex_destroy(&pipe->lock);
 }

@@ -15,17 +15,41 @@
 enum { MAX_PICTURES = 50, SIZES_BYTES = 4000, WORDS_BYTES = 1 << 20 };
 
 enum column {
-    TITLE, DESCRIPTION, LINK, BRAND, PRODUCT_TYPE, GOOGLE_CATEGORY, CATEGORY, COLOUR, GENDER, AGE_GROUP,
-    SEASON, STYLE, MATERIAL, PATTERN, COLUMNS
+    TITLE,
+    DESCRIPTION,
+    LINK,
+    BRAND,
+    PRODUCT_TYPE,
+    GOOGLE_CATEGORY,
+    CATEGORY,
+    COLOUR,
+    GENDER,
+    AGE_GROUP,
+    SEASON,
+    STYLE,
+    MATERIAL,
+    PATTERN,
+    COLUMNS
 };
 
 /* Name in variant.data (and of the model's head), vocabulary field of terms (-1: a text). */
-static const struct { const char *key; int field; } columns[COLUMNS] = {
-    [TITLE] = {"title", -1}, [DESCRIPTION] = {"description", -1}, [LINK] = {"link", -1}, [BRAND] = {"brand", -1},
-    [PRODUCT_TYPE] = {"product_type", -1}, [GOOGLE_CATEGORY] = {"google_category", -1},
-    [CATEGORY] = {"category", VOCAB_CATEGORY}, [COLOUR] = {"colour", VOCAB_COLOUR}, [GENDER] = {"gender", VOCAB_GENDER},
-    [AGE_GROUP] = {"age_group", VOCAB_AGE_GROUP}, [SEASON] = {"season", VOCAB_SEASON}, [STYLE] = {"style", VOCAB_STYLE},
-    [MATERIAL] = {"material", VOCAB_MATERIAL}, [PATTERN] = {"pattern", VOCAB_PATTERN}};
+static const struct {
+    const char *key;
+    int field;
+} columns[COLUMNS] = {[TITLE] = {"title", -1},
+                      [DESCRIPTION] = {"description", -1},
+                      [LINK] = {"link", -1},
+                      [BRAND] = {"brand", -1},
+                      [PRODUCT_TYPE] = {"product_type", -1},
+                      [GOOGLE_CATEGORY] = {"google_category", -1},
+                      [CATEGORY] = {"category", VOCAB_CATEGORY},
+                      [COLOUR] = {"colour", VOCAB_COLOUR},
+                      [GENDER] = {"gender", VOCAB_GENDER},
+                      [AGE_GROUP] = {"age_group", VOCAB_AGE_GROUP},
+                      [SEASON] = {"season", VOCAB_SEASON},
+                      [STYLE] = {"style", VOCAB_STYLE},
+                      [MATERIAL] = {"material", VOCAB_MATERIAL},
+                      [PATTERN] = {"pattern", VOCAB_PATTERN}};
 
 struct product {
     struct import *im;
@@ -57,12 +81,14 @@ static enum rc add_picture(struct product *p, struct str address, struct err *er
     struct store_rows *rows = NULL;
     bool more = false, known = false;
     const struct store_value args[] = {STORE_S(address)};
-    enum rc rc = store_query(p->tx, "SELECT s.sha FROM source s JOIN picture c ON c.sha = s.sha WHERE s.address = ?1",
-                             args, 1, &rows, err);
+    enum rc rc =
+        store_query(p->tx, "SELECT s.sha FROM source s JOIN picture c ON c.sha = s.sha WHERE s.address = ?1",
+                    args, 1, &rows, err);
     if (!rc) rc = store_next(rows, &more, err);
     if (!rc && more) {
         struct str sha = store_text(rows, 0);
-        for (size_t i = 0; i < p->n_pictures; i++) known |= str_eq(p->pictures[i], sha);
+        for (size_t i = 0; i < p->n_pictures; i++)
+            known |= str_eq(p->pictures[i], sha);
         if (!known && p->n_pictures < MAX_PICTURES) p->pictures[p->n_pictures++] = arena_str(&p->arena, sha);
     }
     store_rows_close(rows);
@@ -91,9 +117,10 @@ static enum rc set_variant_columns(struct product *p, struct str id, const struc
     const struct store_value args[] = {STORE_S(id), STORE_S(jval_str(jval_get(data, "colour"))),
                                        STORE_S(jval_str(jval_get(data, "size"))),
                                        STORE_S(jval_str(jval_get(data, "size_label")))};
-    return store_exec(p->tx, "UPDATE variant SET colour = ?2, size = ?3, size_label = ?4 WHERE id = ?1"
-                             " AND (colour IS DISTINCT FROM ?2 OR size IS DISTINCT FROM ?3"
-                             " OR size_label IS DISTINCT FROM ?4)",
+    return store_exec(p->tx,
+                      "UPDATE variant SET colour = ?2, size = ?3, size_label = ?4 WHERE id = ?1"
+                      " AND (colour IS DISTINCT FROM ?2 OR size IS DISTINCT FROM ?3"
+                      " OR size_label IS DISTINCT FROM ?4)",
                       args, 4, NULL, err);
 }
 
@@ -122,7 +149,8 @@ static enum rc add_variant(struct product *p, const struct store_rows *rows, str
         buf_release(&json);
     }
     const struct jval *pictures = jval_get(data, "pictures");
-    for (size_t i = 0; !rc && i < jval_len(pictures); i++) rc = add_picture(p, jval_str(jval_at(pictures, i)), err);
+    for (size_t i = 0; !rc && i < jval_len(pictures); i++)
+        rc = add_picture(p, jval_str(jval_at(pictures, i)), err);
     struct str size = jval_str(jval_get(data, "size"));
     if (store_i64(rows, 3)) add_size(p, size);
     add_words(p, id);
@@ -141,11 +169,13 @@ static enum rc add_variants(struct product *p, struct err *err)
     struct store_rows *rows = NULL;
     const struct store_value args[] = {STORE_I(p->doc)};
     bool more = false;
-    enum rc rc = store_query(p->tx, "SELECT v.id, v.data, v.row_hash, CASE WHEN EXISTS (SELECT 1 FROM offer o"
-                                    " WHERE o.variant = v.id AND o.availability <> 'out_of_stock') THEN 1 ELSE 0 END"
-                                    " FROM variant v WHERE v.doc = ?1 AND v.hidden = 0 ORDER BY v.position",
+    enum rc rc = store_query(p->tx,
+                             "SELECT v.id, v.data, v.row_hash, CASE WHEN EXISTS (SELECT 1 FROM offer o"
+                             " WHERE o.variant = v.id AND o.availability <> 'out_of_stock') THEN 1 ELSE 0 END"
+                             " FROM variant v WHERE v.doc = ?1 AND v.hidden = 0 ORDER BY v.position",
                              args, 1, &rows, err);
-    while (!rc && !(rc = store_next(rows, &more, err)) && more) rc = add_variant(p, rows, err);
+    while (!rc && !(rc = store_next(rows, &more, err)) && more)
+        rc = add_variant(p, rows, err);
     store_rows_close(rows);
     return rc;
 }
@@ -155,10 +185,12 @@ static enum rc hash_offers(struct product *p, struct err *err)
     struct store_rows *rows = NULL;
     const struct store_value args[] = {STORE_I(p->doc)};
     bool more = false;
-    enum rc rc = store_query(p->tx, "SELECT o.variant, o.shop, o.price_cents, o.sale_cents, o.currency, o.availability,"
-                                    " o.quantity FROM variant v JOIN offer o ON o.variant = v.id"
-                                    " WHERE v.doc = ?1 AND v.hidden = 0 ORDER BY o.variant, o.shop",
-                             args, 1, &rows, err);
+    enum rc rc =
+        store_query(p->tx,
+                    "SELECT o.variant, o.shop, o.price_cents, o.sale_cents, o.currency, o.availability,"
+                    " o.quantity FROM variant v JOIN offer o ON o.variant = v.id"
+                    " WHERE v.doc = ?1 AND v.hidden = 0 ORDER BY o.variant, o.shop",
+                    args, 1, &rows, err);
     while (!rc && !(rc = store_next(rows, &more, err)) && more)
         buf_addf(&p->hashed, "%.*s|%.*s|%lld|%lld|%.*s|%.*s|%lld\n", STR_ARG(store_text(rows, 0)),
                  STR_ARG(store_text(rows, 1)), (long long)store_i64(rows, 2),
@@ -202,7 +234,8 @@ static enum rc fill_from_model(struct product *p, struct err *err)
     enum rc rc = RC_OK;
     if (p->n_pictures) {
         const struct store_value args[] = {STORE_S(p->pictures[0]), STORE_Z(p->im->model)};
-        rc = store_query(p->tx, "SELECT labels FROM embedding WHERE sha = ?1 AND model = ?2", args, 2, &rows, err);
+        rc = store_query(p->tx, "SELECT labels FROM embedding WHERE sha = ?1 AND model = ?2", args, 2, &rows,
+                         err);
         if (!rc) rc = store_next(rows, &more, err);
         if (!rc && more) rc = jval_parse(store_text(rows, 0), (size_t)1 << 20, &labels, err);
     }
@@ -260,7 +293,8 @@ static enum rc write_pictures(struct product *p, struct err *err)
     enum rc rc = store_exec(p->tx, "DELETE FROM product_picture WHERE doc = ?1", doc, 1, NULL, err);
     for (size_t i = 0; !rc && i < p->n_pictures; i++) {
         const struct store_value args[] = {STORE_I(p->doc), STORE_I((int64_t)i), STORE_S(p->pictures[i])};
-        rc = store_exec(p->tx, "INSERT INTO product_picture (doc, position, sha) VALUES (?1, ?2, ?3)", args, 3, NULL, err);
+        rc = store_exec(p->tx, "INSERT INTO product_picture (doc, position, sha) VALUES (?1, ?2, ?3)", args, 3,
+                        NULL, err);
     }
     return rc;
 }
@@ -269,7 +303,8 @@ static enum rc write_product(struct product *p, const char *hash, struct err *er
 {
     struct store_value args[COLUMNS + 10];
     size_t n = 0;
-    for (int c = 0; c < COLUMNS; c++) args[n++] = STORE_S(p->value[c]);
+    for (int c = 0; c < COLUMNS; c++)
+        args[n++] = STORE_S(p->value[c]);
     if (!p->value[TITLE].p) args[TITLE] = STORE_Z("");
     args[n++] = STORE_S(buf_str(&p->sizes));
     args[n++] = STORE_S(buf_str(&p->filled));
@@ -281,21 +316,24 @@ static enum rc write_product(struct product *p, const char *hash, struct err *er
     args[n++] = STORE_I(p->im->now_ms);
     args[n++] = STORE_I(p->im->generation);
     args[n++] = STORE_I(p->doc);
-    enum rc rc = store_exec(p->tx,
-                            "UPDATE product SET title = ?1, description = ?2, link = ?3, brand = ?4, product_type = ?5,"
-                            " google_category = ?6, category = ?7, colour = ?8, gender = ?9, age_group = ?10,"
-                            " season = ?11, style = ?12, material = ?13, pattern = ?14, sizes = ?15, filled = ?16,"
-                            " filled_bits = ?17, extra = ?18, picture = ?19, model = ?20, hash = ?21, hidden = 0,"
-                            " changed_ms = ?22, generation = ?23 WHERE doc = ?24",
-                            args, n, NULL, err);
+    enum rc rc =
+        store_exec(p->tx,
+                   "UPDATE product SET title = ?1, description = ?2, link = ?3, brand = ?4, product_type = ?5,"
+                   " google_category = ?6, category = ?7, colour = ?8, gender = ?9, age_group = ?10,"
+                   " season = ?11, style = ?12, material = ?13, pattern = ?14, sizes = ?15, filled = ?16,"
+                   " filled_bits = ?17, extra = ?18, picture = ?19, model = ?20, hash = ?21, hidden = 0,"
+                   " changed_ms = ?22, generation = ?23 WHERE doc = ?24",
+                   args, n, NULL, err);
     if (!rc) rc = write_pictures(p, err);
     return rc ? rc : index_words(p, err);
 }
 
 static void hash_rest(struct product *p, char hex[static CATALOG_SHA_BYTES])
 {
-    for (int c = 0; c < COLUMNS; c++) buf_addf(&p->hashed, "%.*s\n", STR_ARG(p->value[c]));
-    for (size_t i = 0; i < p->n_pictures; i++) buf_addf(&p->hashed, "%.*s\n", STR_ARG(p->pictures[i]));
+    for (int c = 0; c < COLUMNS; c++)
+        buf_addf(&p->hashed, "%.*s\n", STR_ARG(p->value[c]));
+    for (size_t i = 0; i < p->n_pictures; i++)
+        buf_addf(&p->hashed, "%.*s\n", STR_ARG(p->pictures[i]));
     buf_add(&p->hashed, buf_str(&p->filled));
     if (p->has_model) buf_addz(&p->hashed, p->im->model);
     catalog_digest(buf_str(&p->hashed), hex);
@@ -320,16 +358,22 @@ static enum rc hide(struct product *p, struct err *err)
 {
     const struct store_value args[] = {STORE_I(p->doc), STORE_I(p->im->now_ms), STORE_I(p->im->generation)};
     p->im->result->hidden++;
-    enum rc rc = store_exec(p->tx, "UPDATE product SET hidden = 1, changed_ms = ?2, generation = ?3 WHERE doc = ?1", args,
-                            3, NULL, err);
+    enum rc rc =
+        store_exec(p->tx, "UPDATE product SET hidden = 1, changed_ms = ?2, generation = ?3 WHERE doc = ?1",
+                   args, 3, NULL, err);
     return rc ? rc : fts_delete(p->tx, &catalog_fts, p->doc, err);
 }
 
 enum rc import_product(struct import *im, struct store_tx *tx, int64_t doc, struct err *err)
 {
-    struct product p = {.im = im, .tx = tx, .doc = doc, .arena = ARENA_INIT((size_t)64 << 20),
-                        .sizes = BUF_INIT((size_t)SIZES_BYTES), .filled = BUF_INIT((size_t)1 << 16),
-                        .hashed = BUF_INIT((size_t)256 << 20), .words = BUF_INIT((size_t)WORDS_BYTES)};
+    struct product p = {.im = im,
+                        .tx = tx,
+                        .doc = doc,
+                        .arena = ARENA_INIT((size_t)64 << 20),
+                        .sizes = BUF_INIT((size_t)SIZES_BYTES),
+                        .filled = BUF_INIT((size_t)1 << 16),
+                        .hashed = BUF_INIT((size_t)256 << 20),
+                        .words = BUF_INIT((size_t)WORDS_BYTES)};
     char before[CATALOG_SHA_BYTES], after[CATALOG_SHA_BYTES];
     bool hidden = false;
     enum rc rc = read_now(&p, before, &hidden, err);
@@ -345,8 +389,10 @@ enum rc import_product(struct import *im, struct store_tx *tx, int64_t doc, stru
     if (rc) goto out;
     hash_rest(&p, after);
     if (!hidden && strcmp(before, after) == 0) goto out;
-    if (before[0]) im->result->changed++;
-    else im->result->added++;
+    if (before[0])
+        im->result->changed++;
+    else
+        im->result->added++;
     im->result->filled += p.n_filled;
     rc = write_product(&p, after, err);
 out:

@@ -24,21 +24,25 @@ enum rc import_check_prune(struct import *im, struct err *err)
     int64_t visible = 0, gone = 0;
     if (!im->options->prune) return RC_OK;
     enum rc rc = store_begin(im->store, STORE_READ, &tx, err);
-    if (!rc) rc = store_get_i64(tx, "SELECT count(*) FROM product WHERE hidden = 0", NULL, 0, &visible, NULL, err);
     if (!rc)
-        rc = store_get_i64(tx, "SELECT count(*) FROM product p WHERE p.hidden = 0 AND NOT EXISTS"
-                               " (SELECT 1 FROM variant v JOIN staged_row s ON s.id = v.id WHERE v.doc = p.doc)",
+        rc = store_get_i64(tx, "SELECT count(*) FROM product WHERE hidden = 0", NULL, 0, &visible, NULL, err);
+    if (!rc)
+        rc = store_get_i64(tx,
+                           "SELECT count(*) FROM product p WHERE p.hidden = 0 AND NOT EXISTS"
+                           " (SELECT 1 FROM variant v JOIN staged_row s ON s.id = v.id WHERE v.doc = p.doc)",
                            NULL, 0, &gone, NULL, err);
     store_rollback(tx);
     if (!rc && gone * 2 > visible && !im->options->force)
-        rc = err_set(err, RC_CONFLICT, "--prune would hide %lld of %lld products: is the feed whole? --force does it",
+        rc = err_set(err, RC_CONFLICT,
+                     "--prune would hide %lld of %lld products: is the feed whole? --force does it",
                      (long long)gone, (long long)visible);
     return rc;
 }
 
 /* ---- variants ---- */
 
-static enum rc doc_of_group(struct import *im, struct store_tx *tx, struct str grp, int64_t *doc, struct err *err)
+static enum rc doc_of_group(struct import *im, struct store_tx *tx, struct str grp, int64_t *doc,
+                            struct err *err)
 {
     bool found = false;
     const struct store_value args[] = {STORE_S(grp)};
@@ -46,16 +50,19 @@ static enum rc doc_of_group(struct import *im, struct store_tx *tx, struct str g
     if (rc || found) return rc;
     rc = store_get_i64(tx, "SELECT coalesce(max(doc), 0) + 1 FROM product", NULL, 0, doc, NULL, err);
     if (rc) return rc;
-    const struct store_value row[] = {STORE_I(*doc), STORE_S(grp), STORE_I(im->now_ms), STORE_I(im->generation)};
-    return store_exec(tx, "INSERT INTO product (doc, id, title, hash, first_seen_ms, changed_ms, generation)"
-                          " VALUES (?1, ?2, '', '', ?3, ?3, ?4)",
+    const struct store_value row[] = {STORE_I(*doc), STORE_S(grp), STORE_I(im->now_ms),
+                                      STORE_I(im->generation)};
+    return store_exec(tx,
+                      "INSERT INTO product (doc, id, title, hash, first_seen_ms, changed_ms, generation)"
+                      " VALUES (?1, ?2, '', '', ?3, ?3, ?4)",
                       row, 4, NULL, err);
 }
 
 static enum rc mark(struct store_tx *tx, int64_t doc, struct err *err)
 {
     const struct store_value args[] = {STORE_I(doc)};
-    return store_exec(tx, "INSERT INTO staged_dirty (doc) VALUES (?1) ON CONFLICT (doc) DO NOTHING", args, 1, NULL, err);
+    return store_exec(tx, "INSERT INTO staged_dirty (doc) VALUES (?1) ON CONFLICT (doc) DO NOTHING", args, 1,
+                      NULL, err);
 }
 
 struct staged {
@@ -74,16 +81,19 @@ static enum rc put_variant(struct import *im, struct store_tx *tx, const struct 
     if (rc) return rc;
     if (had && old_doc == doc) {
         const struct store_value args[] = {STORE_S(s->id), STORE_S(s->data), STORE_S(s->hash)};
-        return store_exec(tx, "UPDATE variant SET data = ?2, row_hash = ?3, hidden = 0 WHERE id = ?1", args, 3, NULL, err);
+        return store_exec(tx, "UPDATE variant SET data = ?2, row_hash = ?3, hidden = 0 WHERE id = ?1", args, 3,
+                          NULL, err);
     }
     const struct store_value in_doc[] = {STORE_I(doc)};
-    rc = store_get_i64(tx, "SELECT coalesce(max(position), -1) + 1 FROM variant WHERE doc = ?1", in_doc, 1, &position,
-                       NULL, err);
+    rc = store_get_i64(tx, "SELECT coalesce(max(position), -1) + 1 FROM variant WHERE doc = ?1", in_doc, 1,
+                       &position, NULL, err);
     if (rc) return rc;
-    const struct store_value args[] = {STORE_S(s->id), STORE_I(doc), STORE_I(position), STORE_S(s->data), STORE_S(s->hash)};
-    return store_exec(tx, "INSERT INTO variant (id, doc, position, data, row_hash) VALUES (?1, ?2, ?3, ?4, ?5)"
-                          " ON CONFLICT (id) DO UPDATE SET doc = excluded.doc, position = excluded.position,"
-                          " data = excluded.data, row_hash = excluded.row_hash, hidden = 0",
+    const struct store_value args[] = {STORE_S(s->id), STORE_I(doc), STORE_I(position), STORE_S(s->data),
+                                       STORE_S(s->hash)};
+    return store_exec(tx,
+                      "INSERT INTO variant (id, doc, position, data, row_hash) VALUES (?1, ?2, ?3, ?4, ?5)"
+                      " ON CONFLICT (id) DO UPDATE SET doc = excluded.doc, position = excluded.position,"
+                      " data = excluded.data, row_hash = excluded.row_hash, hidden = 0",
                       args, 5, NULL, err);
 }
 
@@ -92,8 +102,9 @@ static enum rc put_variants(struct import *im, struct store_tx *tx, struct err *
     struct store_rows *rows = NULL;
     const struct store_value args[] = {STORE_I(STAGE_SAME)};
     bool more = false;
-    enum rc rc = store_query(tx, "SELECT id, grp, row_hash, data FROM staged_row WHERE state <> ?1 ORDER BY seq", args, 1,
-                             &rows, err);
+    enum rc rc =
+        store_query(tx, "SELECT id, grp, row_hash, data FROM staged_row WHERE state <> ?1 ORDER BY seq", args,
+                    1, &rows, err);
     while (!rc && !(rc = store_next(rows, &more, err)) && more) {
         struct staged s = {store_text(rows, 0), store_text(rows, 1), store_text(rows, 2), store_text(rows, 3)};
         rc = put_variant(im, tx, &s, err);
@@ -104,21 +115,22 @@ static enum rc put_variants(struct import *im, struct store_tx *tx, struct err *
 
 /* ---- offers, and what else makes a product dirty ---- */
 
-#define OFFER_DIFFERS                                                                                             \
-    " FROM staged_offer s JOIN variant v ON v.id = s.variant LEFT JOIN offer o ON o.variant = s.variant"          \
-    " AND o.shop = s.shop WHERE o.variant IS NULL OR o.price_cents IS DISTINCT FROM s.price_cents"                \
-    " OR o.sale_cents IS DISTINCT FROM s.sale_cents OR o.currency <> s.currency"                                  \
+#define OFFER_DIFFERS                                                                                    \
+    " FROM staged_offer s JOIN variant v ON v.id = s.variant LEFT JOIN offer o ON o.variant = s.variant" \
+    " AND o.shop = s.shop WHERE o.variant IS NULL OR o.price_cents IS DISTINCT FROM s.price_cents"       \
+    " OR o.sale_cents IS DISTINCT FROM s.sale_cents OR o.currency <> s.currency"                         \
     " OR o.availability <> s.availability OR o.quantity IS DISTINCT FROM s.quantity"
 #define INTO_DIRTY "INSERT INTO staged_dirty (doc) SELECT DISTINCT "
 #define ONCE " ON CONFLICT (doc) DO NOTHING"
-#define GONE_FROM_SHOP                                                                                            \
-    " o.shop IN (SELECT DISTINCT shop FROM staged_offer WHERE shop <> '') AND NOT EXISTS (SELECT 1 FROM"          \
+#define GONE_FROM_SHOP                                                                                   \
+    " o.shop IN (SELECT DISTINCT shop FROM staged_offer WHERE shop <> '') AND NOT EXISTS (SELECT 1 FROM" \
     " staged_offer s WHERE s.variant = o.variant AND s.shop = o.shop)"
 
 static enum rc run_all(struct store_tx *tx, const char *const *sql, size_t n, struct err *err)
 {
     enum rc rc = RC_OK;
-    for (size_t i = 0; !rc && i < n; i++) rc = store_exec(tx, sql[i], NULL, 0, NULL, err);
+    for (size_t i = 0; !rc && i < n; i++)
+        rc = store_exec(tx, sql[i], NULL, 0, NULL, err);
     return rc;
 }
 
@@ -127,7 +139,8 @@ static enum rc put_offers(struct import *im, struct store_tx *tx, struct err *er
     static const char *const always[] = {
         INTO_DIRTY "v.doc" OFFER_DIFFERS ONCE,
         "INSERT INTO offer (variant, shop, price_cents, sale_cents, currency, availability, quantity)"
-        " SELECT s.variant, s.shop, s.price_cents, s.sale_cents, s.currency, s.availability, s.quantity" OFFER_DIFFERS
+        " SELECT s.variant, s.shop, s.price_cents, s.sale_cents, s.currency, s.availability, "
+        "s.quantity" OFFER_DIFFERS
         " ON CONFLICT (variant, shop) DO UPDATE SET price_cents = excluded.price_cents,"
         " sale_cents = excluded.sale_cents, currency = excluded.currency, availability = excluded.availability,"
         " quantity = excluded.quantity",
@@ -142,9 +155,10 @@ static enum rc put_offers(struct import *im, struct store_tx *tx, struct err *er
 
 static enum rc prune(struct store_tx *tx, struct err *err)
 {
-    static const char *const sql[] = {
-        INTO_DIRTY "v.doc FROM variant v WHERE v.hidden = 0 AND NOT EXISTS (SELECT 1 FROM staged_row s WHERE s.id = v.id)" ONCE,
-        "UPDATE variant SET hidden = 1 WHERE hidden = 0 AND NOT EXISTS (SELECT 1 FROM staged_row s WHERE s.id = variant.id)"};
+    static const char *const sql[] = {INTO_DIRTY "v.doc FROM variant v WHERE v.hidden = 0 AND NOT EXISTS "
+                                                 "(SELECT 1 FROM staged_row s WHERE s.id = v.id)" ONCE,
+                                      "UPDATE variant SET hidden = 1 WHERE hidden = 0 AND NOT EXISTS (SELECT 1 "
+                                      "FROM staged_row s WHERE s.id = variant.id)"};
     return run_all(tx, sql, 2, err);
 }
 
@@ -152,13 +166,17 @@ static enum rc prune(struct store_tx *tx, struct err *err)
 static enum rc mark_pictures(struct import *im, struct store_tx *tx, struct err *err)
 {
     const struct store_value args[] = {STORE_Z(im->model)};
-    enum rc rc = store_exec(tx, INTO_DIRTY "p.doc FROM staged_picture a JOIN source s ON s.address = a.address"
-                                " JOIN picture c ON c.sha = s.sha JOIN product p ON p.id = a.grp"
-                                " WHERE NOT EXISTS (SELECT 1 FROM product_picture x WHERE x.doc = p.doc AND x.sha = s.sha)" ONCE,
-                            NULL, 0, NULL, err);
+    enum rc rc = store_exec(
+        tx,
+        INTO_DIRTY
+        "p.doc FROM staged_picture a JOIN source s ON s.address = a.address"
+        " JOIN picture c ON c.sha = s.sha JOIN product p ON p.id = a.grp"
+        " WHERE NOT EXISTS (SELECT 1 FROM product_picture x WHERE x.doc = p.doc AND x.sha = s.sha)" ONCE,
+        NULL, 0, NULL, err);
     if (!rc && im->model[0])
-        rc = store_exec(tx, INTO_DIRTY "p.doc FROM product p JOIN embedding e ON e.sha = p.picture AND e.model = ?1"
-                            " WHERE p.model <> ?1" ONCE,
+        rc = store_exec(tx,
+                        INTO_DIRTY "p.doc FROM product p JOIN embedding e ON e.sha = p.picture AND e.model = ?1"
+                                   " WHERE p.model <> ?1" ONCE,
                         args, 1, NULL, err);
     return rc;
 }
@@ -213,7 +231,9 @@ enum rc import_publish(struct import *im, struct err *err)
     if (!rc) rc = catalog_generation(tx, &im->generation, model, err);
     im->generation++;
     if (!rc) rc = fts_create(tx, &catalog_fts, err);
-    if (!rc) rc = store_get_i64(tx, "SELECT count(*) FROM (SELECT DISTINCT grp FROM staged_row) g", NULL, 0, &groups, NULL, err);
+    if (!rc)
+        rc = store_get_i64(tx, "SELECT count(*) FROM (SELECT DISTINCT grp FROM staged_row) g", NULL, 0, &groups,
+                           NULL, err);
     if (!rc) rc = put_variants(im, tx, err);
     if (!rc) rc = put_offers(im, tx, err);
     if (!rc && im->options->prune) rc = prune(tx, err);

@@ -55,8 +55,8 @@ bool import_offer_read(struct import *im, const struct catalog_feed_row *in, str
 {
     const struct str *v = in->value;
     char sale_currency[4];
-    *out = (struct import_offer){.price_cents = -1, .sale_cents = -1, .quantity = -1, .currency = "EUR",
-                                 .availability = "in_stock"};
+    *out = (struct import_offer){
+        .price_cents = -1, .sale_cents = -1, .quantity = -1, .currency = "EUR", .availability = "in_stock"};
     if (v[CATALOG_PRICE].n && !catalog_parse_price(v[CATALOG_PRICE], &out->price_cents, out->currency))
         return reject(im, in, CATALOG_PRICE, "not a price");
     memcpy(sale_currency, out->currency, sizeof sale_currency);
@@ -116,24 +116,29 @@ static const char *add_address(struct import_row_reader *r, struct str link)
     if (is_web(link)) {
         for (size_t i = 0; i < link.n; i++) {
             unsigned char c = (unsigned char)link.p[i];
-            if (c <= ' ' || c == 0x7f) buf_addf(&r->pictures, "%%%02X", c);
-            else buf_addc(&r->pictures, (char)c);
+            if (c <= ' ' || c == 0x7f)
+                buf_addf(&r->pictures, "%%%02X", c);
+            else
+                buf_addc(&r->pictures, (char)c);
         }
         return NULL;
     }
     if (str_find(str_sub(link, 0, 20), STR("://")) != SIZE_MAX || str_starts(link, STR("data:")))
         return "neither a path nor an http(s) address; left out";
     char path[ADDRESS_BYTES];
-    for (size_t i = 0; i < link.n; i++) path[i] = link.p[i] == '\\' ? '/' : link.p[i];
+    for (size_t i = 0; i < link.n; i++)
+        path[i] = link.p[i] == '\\' ? '/' : link.p[i];
     struct str s = {path, link.n};
-    while (str_starts(s, STR("./"))) s = str_sub(s, 2, s.n);
+    while (str_starts(s, STR("./")))
+        s = str_sub(s, 2, s.n);
     if (!path_ok(s)) return "the path leaves the folder of pictures; left out";
     buf_addz(&r->pictures, "file:");
     buf_add(&r->pictures, s);
     return NULL;
 }
 
-static void read_pictures(struct import_row_reader *r, const struct catalog_feed_row *in, struct import_row *out)
+static void read_pictures(struct import_row_reader *r, const struct catalog_feed_row *in,
+                          struct import_row *out)
 {
     size_t at[ROW_MAX_PICTURES + 1], n = 0;
     struct str more = in->value[CATALOG_ADDITIONAL_IMAGE_LINK], one = in->value[CATALOG_IMAGE_LINK];
@@ -145,8 +150,10 @@ static void read_pictures(struct import_row_reader *r, const struct catalog_feed
         at[n] = r->pictures.n;
         if (one.n) {
             const char *reason = add_address(r, one);
-            if (reason) value_problem(r->im, in, field, reason);
-            else n++;
+            if (reason)
+                value_problem(r->im, in, field, reason);
+            else
+                n++;
         }
         field = CATALOG_ADDITIONAL_IMAGE_LINK;
         one = str_split(&more, ',');
@@ -156,7 +163,8 @@ static void read_pictures(struct import_row_reader *r, const struct catalog_feed
     for (size_t i = 0; i < n; i++) {
         struct str s = {r->pictures.p + at[i], at[i + 1] - at[i]};
         bool twice = false;
-        for (size_t k = 0; k < out->n_pictures; k++) twice |= str_eq(out->pictures[k], s);
+        for (size_t k = 0; k < out->n_pictures; k++)
+            twice |= str_eq(out->pictures[k], s);
         if (!twice) out->pictures[out->n_pictures++] = s;
     }
 }
@@ -173,7 +181,8 @@ static struct str clean(struct import_row_reader *r, struct str s, size_t limit)
     return out.n ? out : STR_NONE;
 }
 
-static void put_text(struct import_row_reader *r, struct jout *json, const char *key, struct str s, size_t limit)
+static void put_text(struct import_row_reader *r, struct jout *json, const char *key, struct str s,
+                     size_t limit)
 {
     struct str text = clean(r, s, limit);
     if (text.p) jout_kstr(json, key, text);
@@ -182,8 +191,8 @@ static void put_text(struct import_row_reader *r, struct jout *json, const char 
 /* What exports write where nothing is known. */
 static bool says_nothing(struct str s)
 {
-    static const char *const words[] = {"na", "n/a", "n.a.", "-", "--", "null", "none", "nan", "n/c", "nc", "aucun",
-                                        "aucune", "unknown", "inconnu", "?", "."};
+    static const char *const words[] = {"na",  "n/a", "n.a.",  "-",      "--",      "null",    "none", "nan",
+                                        "n/c", "nc",  "aucun", "aucune", "unknown", "inconnu", "?",    "."};
     for (size_t i = 0; i < sizeof words / sizeof *words; i++)
         if (str_ieqz(s, words[i])) return true;
     return false;
@@ -193,7 +202,8 @@ static const char *canonical(struct import_row_reader *r, enum vocab_field field
 {
     if (text.n > ROW_TERM_BYTES) return vocab_canonical(r->im->vocab, field, text);
     size_t i = (size_t)(str_hash(text) + (uint64_t)field * 31) % ROW_TERMS;
-    if (r->terms[i].n == text.n && r->terms[i].field == (int)field && memcmp(r->terms[i].key, text.p, text.n) == 0)
+    if (r->terms[i].n == text.n && r->terms[i].field == (int)field &&
+        memcmp(r->terms[i].key, text.p, text.n) == 0)
         return r->terms[i].name;
     memcpy(r->terms[i].key, text.p, text.n);
     r->terms[i].n = text.n;
@@ -208,7 +218,8 @@ static void put_term(struct import_row_reader *r, struct jout *json, const char 
     struct str text = clean(r, s, SHORT_BYTES);
     if (!text.p || says_nothing(text)) return;
     const char *name = canonical(r, field, text);
-    if (name) jout_kz(json, key, name);
+    if (name)
+        jout_kz(json, key, name);
     else {
         jout_kstr(json, key, text);
         catalog_gaps_add(r->im->gaps, field, text);
@@ -229,7 +240,8 @@ static void put_category(struct import_row_reader *r, struct jout *json, const s
     if (said.n) catalog_gaps_add(r->im->gaps, VOCAB_CATEGORY, said);
 }
 
-static void write_data(struct import_row_reader *r, const struct catalog_feed_row *in, const struct import_row *row)
+static void write_data(struct import_row_reader *r, const struct catalog_feed_row *in,
+                       const struct import_row *row)
 {
     const struct str *v = in->value;
     buf_reset(&r->data);
@@ -237,8 +249,10 @@ static void write_data(struct import_row_reader *r, const struct catalog_feed_ro
     jout_object(&json);
     put_text(r, &json, "title", v[CATALOG_TITLE], SHORT_BYTES);
     put_text(r, &json, "description", v[CATALOG_DESCRIPTION], TEXT_BYTES);
-    if (is_web(v[CATALOG_LINK]) && v[CATALOG_LINK].n <= ADDRESS_BYTES) jout_kstr(&json, "link", v[CATALOG_LINK]);
-    else if (v[CATALOG_LINK].n) value_problem(r->im, in, CATALOG_LINK, "not an http(s) address; left out");
+    if (is_web(v[CATALOG_LINK]) && v[CATALOG_LINK].n <= ADDRESS_BYTES)
+        jout_kstr(&json, "link", v[CATALOG_LINK]);
+    else if (v[CATALOG_LINK].n)
+        value_problem(r->im, in, CATALOG_LINK, "not an http(s) address; left out");
     put_text(r, &json, "brand", v[CATALOG_BRAND], SHORT_BYTES);
     put_text(r, &json, "product_type", v[CATALOG_PRODUCT_TYPE], SHORT_BYTES);
     put_text(r, &json, "google_category", v[CATALOG_GOOGLE_PRODUCT_CATEGORY], SHORT_BYTES);
@@ -257,7 +271,8 @@ static void write_data(struct import_row_reader *r, const struct catalog_feed_ro
     put_text(r, &json, "size_label", v[CATALOG_SIZE], 100);
     jout_key(&json, "pictures");
     jout_array(&json);
-    for (size_t i = 0; i < row->n_pictures; i++) jout_str(&json, row->pictures[i]);
+    for (size_t i = 0; i < row->n_pictures; i++)
+        jout_str(&json, row->pictures[i]);
     jout_end(&json);
     jout_key(&json, "extra");
     jout_object(&json);
@@ -288,13 +303,19 @@ bool import_row_read(struct import_row_reader *r, const struct catalog_feed_row 
     struct import *im = r->im;
     *out = (struct import_row){.id = v[CATALOG_ID], .grp = v[CATALOG_ITEM_GROUP_ID], .shop = v[CATALOG_SHOP]};
     if (!v[CATALOG_ID].n) return reject(im, in, CATALOG_ID, "the id is missing");
-    if (!id_ok(out->id)) return reject(im, in, CATALOG_ID, "an id has at most 200 bytes and no control characters");
-    if (!out->grp.n) out->grp = out->id;
+    if (!id_ok(out->id))
+        return reject(im, in, CATALOG_ID, "an id has at most 200 bytes and no control characters");
+    if (!out->grp.n)
+        out->grp = out->id;
     else if (!id_ok(out->grp))
-        return reject(im, in, CATALOG_ITEM_GROUP_ID, "a group id has at most 200 bytes and no control characters");
-    if (!clean(r, v[CATALOG_TITLE], SHORT_BYTES).p) return reject(im, in, CATALOG_TITLE, "the title is missing");
-    if (!out->shop.n) out->shop = STR("");
-    else if (out->shop.n > 60) return reject(im, in, CATALOG_SHOP, "a shop's code has at most 60 bytes");
+        return reject(im, in, CATALOG_ITEM_GROUP_ID,
+                      "a group id has at most 200 bytes and no control characters");
+    if (!clean(r, v[CATALOG_TITLE], SHORT_BYTES).p)
+        return reject(im, in, CATALOG_TITLE, "the title is missing");
+    if (!out->shop.n)
+        out->shop = STR("");
+    else if (out->shop.n > 60)
+        return reject(im, in, CATALOG_SHOP, "a shop's code has at most 60 bytes");
     if (!import_offer_read(im, in, &out->offer)) return false;
     if (out->offer.price_cents < 0) out->offer.sale_cents = -1;
     read_pictures(r, in, out);

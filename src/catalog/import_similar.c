@@ -33,13 +33,16 @@ static enum rc load(struct import *im, struct looks *l, struct err *err)
     bool more = false;
     enum rc rc = store_begin(im->store, STORE_READ, &tx, err);
     if (!rc)
-        rc = store_query(tx, "SELECT p.doc, c.dhash FROM product p JOIN picture c ON c.sha = p.picture"
-                             " WHERE p.hidden = 0 AND c.dhash <> 0", NULL, 0, &rows, err);
+        rc = store_query(tx,
+                         "SELECT p.doc, c.dhash FROM product p JOIN picture c ON c.sha = p.picture"
+                         " WHERE p.hidden = 0 AND c.dhash <> 0",
+                         NULL, 0, &rows, err);
     while (!rc && !(rc = store_next(rows, &more, err)) && more) {
         if (l->n == l->cap) {
             size_t cap = l->cap ? l->cap * 2 : 1024;
             struct look *bigger = realloc(l->p, cap * sizeof *bigger);
-            if (!bigger) rc = err_set(err, RC_NOMEM, "out of memory comparing pictures");
+            if (!bigger)
+                rc = err_set(err, RC_NOMEM, "out of memory comparing pictures");
             else {
                 l->p = bigger;
                 l->cap = cap;
@@ -92,14 +95,18 @@ struct vector {
     size_t dim; /* 0: none */
 };
 
-static enum rc load_vector(struct import *im, struct store_tx *tx, int64_t doc, struct vector *out, struct err *err)
+static enum rc load_vector(struct import *im, struct store_tx *tx, int64_t doc, struct vector *out,
+                           struct err *err)
 {
     struct store_rows *rows = NULL;
     const struct store_value args[] = {STORE_I(doc), STORE_Z(im->model)};
     bool more = false;
     out->dim = 0;
-    enum rc rc = store_query(tx, "SELECT e.vector FROM product p JOIN embedding e ON e.sha = p.picture AND e.model = ?2"
-                                 " WHERE p.doc = ?1", args, 2, &rows, err);
+    enum rc rc =
+        store_query(tx,
+                    "SELECT e.vector FROM product p JOIN embedding e ON e.sha = p.picture AND e.model = ?2"
+                    " WHERE p.doc = ?1",
+                    args, 2, &rows, err);
     if (!rc) rc = store_next(rows, &more, err);
     if (!rc && more) {
         struct str blob = store_blob(rows, 0);
@@ -116,11 +123,13 @@ static bool same_look(const struct vector *a, const struct vector *b, int bits)
 {
     if (!a->dim || a->dim != b->dim) return bits == 0;
     float cosine = 0;
-    for (size_t i = 0; i < a->dim; i++) cosine += a->v[i] * b->v[i];
+    for (size_t i = 0; i < a->dim; i++)
+        cosine += a->v[i] * b->v[i];
     return cosine >= SAME_COSINE;
 }
 
-static enum rc write_pair(struct store_tx *tx, FILE *f, const struct look *a, const struct look *b, struct err *err)
+static enum rc write_pair(struct store_tx *tx, FILE *f, const struct look *a, const struct look *b,
+                          struct err *err)
 {
     char id_a[ID_BYTES], id_b[ID_BYTES];
     enum rc rc = id_of(tx, a->doc, id_a, err);
@@ -160,9 +169,11 @@ static enum rc compare(struct comparison *c, struct looks *l, struct err *err)
 {
     enum rc rc = RC_OK;
     for (int b = 0; !rc && b < 3; b++) {
-        for (size_t i = 0; i < l->n; i++) l->p[i].key = band(l->p[i].hash, b);
+        for (size_t i = 0; i < l->n; i++)
+            l->p[i].key = band(l->p[i].hash, b);
         qsort(l->p, l->n, sizeof *l->p, by_key);
-        for (size_t i = 0; !rc && i < l->n; i++) rc = compare_bucket(c, l, i, b, err);
+        for (size_t i = 0; !rc && i < l->n; i++)
+            rc = compare_bucket(c, l, i, b, err);
     }
     return rc;
 }

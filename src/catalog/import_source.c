@@ -58,7 +58,8 @@ static int open_checked(const struct picture_source *s, const char *path)
 
 static int open_below(const struct picture_source *s, const char *path)
 {
-    struct open_how how = {.flags = O_RDONLY | O_CLOEXEC | O_NONBLOCK, .resolve = RESOLVE_BENEATH | RESOLVE_NO_MAGICLINKS};
+    struct open_how how = {.flags = O_RDONLY | O_CLOEXEC | O_NONBLOCK,
+                           .resolve = RESOLVE_BENEATH | RESOLVE_NO_MAGICLINKS};
     int fd = (int)syscall(SYS_openat2, s->root_fd, path, &how, sizeof how);
     return fd < 0 && (errno == ENOSYS || errno == EPERM) ? open_checked(s, path) : fd;
 }
@@ -71,10 +72,16 @@ static void fail(struct picture_bytes *out, const char *reason)
 static const char *why(void)
 {
     switch (errno) {
-    case ENOENT: case ENOTDIR: return "there is no such picture";
-    case EXDEV: case ELOOP: return "the path leaves the folder of pictures";
-    case EACCES: return "the picture may not be read";
-    default: return "the picture cannot be read";
+    case ENOENT:
+    case ENOTDIR:
+        return "there is no such picture";
+    case EXDEV:
+    case ELOOP:
+        return "the path leaves the folder of pictures";
+    case EACCES:
+        return "the picture may not be read";
+    default:
+        return "the picture cannot be read";
     }
 }
 
@@ -102,7 +109,8 @@ bool picture_source_stat(const struct picture_source *s, struct str address, str
     } else if (s->zip) {
         if (catalog_zip_find(s->zip, str_of(path), &entry))
             snprintf(out->stamp, sizeof out->stamp, "zip:%llu:%08x", (unsigned long long)entry.size, entry.crc);
-        else fail(out, "there is no such picture in the zip file");
+        else
+            fail(out, "there is no such picture in the zip file");
     } else if (s->root_fd < 0) {
         fail(out, "a path, but no --images was given");
     } else if (fstatat(s->root_fd, path, &st, 0)) {
@@ -123,10 +131,14 @@ static void read_folder(const struct picture_source *s, const char *path, struct
         fail(out, why());
         return;
     }
-    if (fstat(fd, &st)) fail(out, why());
-    else if (!S_ISREG(st.st_mode)) fail(out, "not a file");
-    else if (st.st_size == 0) fail(out, "the file is empty");
-    else if ((uint64_t)st.st_size > s->max_bytes) fail(out, "the picture is too large");
+    if (fstat(fd, &st))
+        fail(out, why());
+    else if (!S_ISREG(st.st_mode))
+        fail(out, "not a file");
+    else if (st.st_size == 0)
+        fail(out, "the file is empty");
+    else if ((uint64_t)st.st_size > s->max_bytes)
+        fail(out, "the picture is too large");
     if (out->failed[0]) goto out;
     stamp_of(&st, out->stamp);
     size_t want = (size_t)st.st_size, n = 0;
@@ -192,11 +204,16 @@ void picture_source_read(const struct picture_source *s, const char *const *addr
     for (size_t i = 0; i < n; i++) {
         out[i] = (struct picture_bytes){0};
         struct str address = str_of(addresses[i]);
-        if (!str_starts(address, STR("file:"))) web[n_web++] = i;
-        else if (!is_file_address(address, path)) fail(&out[i], "the path is too long");
-        else if (s->zip) read_zip(s, path, &out[i]);
-        else if (s->root_fd >= 0) read_folder(s, path, &out[i]);
-        else fail(&out[i], "a path, but no --images was given");
+        if (!str_starts(address, STR("file:")))
+            web[n_web++] = i;
+        else if (!is_file_address(address, path))
+            fail(&out[i], "the path is too long");
+        else if (s->zip)
+            read_zip(s, path, &out[i]);
+        else if (s->root_fd >= 0)
+            read_folder(s, path, &out[i]);
+        else
+            fail(&out[i], "a path, but no --images was given");
     }
     if (n_web) read_web(s, addresses, stamps, web, n_web, out);
 }

@@ -27,7 +27,8 @@ static enum rc end_batch(struct stage *s, struct err *err)
     s->tx = NULL;
     enum rc rc = store_commit(tx, err);
     if (!rc) rc = import_renew(s->im, err);
-    if (!rc && import_stopped(s->im)) rc = err_set(err, RC_STOPPED, "interrupted; the next import goes on from here");
+    if (!rc && import_stopped(s->im))
+        rc = err_set(err, RC_STOPPED, "interrupted; the next import goes on from here");
     return rc;
 }
 
@@ -44,7 +45,7 @@ static enum rc stage_offer(struct stage *s, struct str variant, struct str shop,
                            bool *twice, struct err *err)
 {
     int64_t changed = 0;
-    const struct store_value args[] = {STORE_S(variant), STORE_S(shop), maybe(o->price_cents),
+    const struct store_value args[] = {STORE_S(variant),     STORE_S(shop),        maybe(o->price_cents),
                                        maybe(o->sale_cents), STORE_Z(o->currency), STORE_Z(o->availability),
                                        maybe(o->quantity)};
     enum rc rc = store_exec(s->tx,
@@ -63,7 +64,8 @@ static enum rc state_of(struct stage *s, const struct import_row *row, enum stag
     const struct store_value args[] = {STORE_S(row->id)};
     bool more = false;
     *state = STAGE_NEW;
-    enum rc rc = store_query(s->tx, "SELECT v.row_hash, v.hidden FROM variant v WHERE v.id = ?1", args, 1, &rows, err);
+    enum rc rc =
+        store_query(s->tx, "SELECT v.row_hash, v.hidden FROM variant v WHERE v.id = ?1", args, 1, &rows, err);
     if (!rc) rc = store_next(rows, &more, err);
     if (!rc && more)
         *state = str_eqz(store_text(rows, 0), row->hash) && !store_i64(rows, 1) ? STAGE_SAME : STAGE_CHANGED;
@@ -76,8 +78,9 @@ static enum rc stage_pictures(struct stage *s, const struct import_row *row, int
     enum rc rc = RC_OK;
     for (size_t i = 0; !rc && i < row->n_pictures; i++) {
         const struct store_value args[] = {STORE_S(row->pictures[i]), STORE_S(row->grp), STORE_I(line)};
-        rc = store_exec(s->tx, "INSERT INTO staged_picture (address, grp, line) VALUES (?1, ?2, ?3)"
-                               " ON CONFLICT (address, grp) DO NOTHING",
+        rc = store_exec(s->tx,
+                        "INSERT INTO staged_picture (address, grp, line) VALUES (?1, ?2, ?3)"
+                        " ON CONFLICT (address, grp) DO NOTHING",
                         args, 3, NULL, err);
     }
     return rc;
@@ -106,11 +109,16 @@ static enum rc stage_row(struct stage *s, const struct import_row *row, int64_t 
     bool twice;
     enum rc rc = state_of(s, row, &state, err);
     if (rc) return rc;
-    const struct store_value args[] = {STORE_S(row->id), STORE_I(s->seq), STORE_I(line), STORE_S(row->grp),
-                                       STORE_Z(row->hash), STORE_I(state),
+    const struct store_value args[] = {STORE_S(row->id),
+                                       STORE_I(s->seq),
+                                       STORE_I(line),
+                                       STORE_S(row->grp),
+                                       STORE_Z(row->hash),
+                                       STORE_I(state),
                                        state == STAGE_SAME ? STORE_NIL : STORE_S(row->data)};
-    rc = store_exec(s->tx, "INSERT INTO staged_row (id, seq, line, grp, row_hash, state, data)"
-                           " VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7) ON CONFLICT (id) DO NOTHING",
+    rc = store_exec(s->tx,
+                    "INSERT INTO staged_row (id, seq, line, grp, row_hash, state, data)"
+                    " VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7) ON CONFLICT (id) DO NOTHING",
                     args, 7, &inserted, err);
     if (rc) return rc;
     if (!inserted) return again(s, row, line, err);
@@ -119,7 +127,8 @@ static enum rc stage_row(struct stage *s, const struct import_row *row, int64_t 
     return rc ? rc : stage_pictures(s, row, line, err);
 }
 
-static void on_problem(void *ctx, int64_t line, struct str id, const char *field, const char *reason, struct str value)
+static void on_problem(void *ctx, int64_t line, struct str id, const char *field, const char *reason,
+                       struct str value)
 {
     struct import *im = ctx;
     im->result->rows++;
@@ -130,7 +139,8 @@ static void on_problem(void *ctx, int64_t line, struct str id, const char *field
 static enum rc stage_feed(struct stage *s, struct err *err)
 {
     struct import *im = s->im;
-    struct catalog_feed_options options = {.columns = im->options->columns, .problem = on_problem, .problem_ctx = im};
+    struct catalog_feed_options options = {
+        .columns = im->options->columns, .problem = on_problem, .problem_ctx = im};
     struct catalog_feed *feed = NULL;
     struct catalog_feed_row in;
     struct import_row row;
@@ -154,7 +164,8 @@ static enum rc stage_feed(struct stage *s, struct err *err)
 
 /* ---- shops and their inventory ---- */
 
-static void on_file_problem(void *ctx, int64_t line, struct str id, const char *field, const char *reason, struct str value)
+static void on_file_problem(void *ctx, int64_t line, struct str id, const char *field, const char *reason,
+                            struct str value)
 {
     struct import *im = ctx;
     im->result->problems++;
@@ -180,7 +191,8 @@ static enum rc web_offer(struct stage *s, struct str id, struct import_offer *o,
             o->price_cents = store_is_null(rows, 0) ? -1 : store_i64(rows, 0);
             if (o->sale_cents < 0) o->sale_cents = store_is_null(rows, 1) ? -1 : store_i64(rows, 1);
             if (o->sale_cents >= o->price_cents) o->sale_cents = -1;
-            if (!store_is_null(rows, 2)) snprintf(o->currency, sizeof o->currency, "%.*s", STR_ARG(store_text(rows, 2)));
+            if (!store_is_null(rows, 2))
+                snprintf(o->currency, sizeof o->currency, "%.*s", STR_ARG(store_text(rows, 2)));
         }
         store_rows_close(rows);
     }
@@ -194,9 +206,12 @@ static enum rc stage_inventory_row(struct stage *s, const struct catalog_feed_ro
     const char *reason = NULL;
     bool known = false, twice = false;
     int64_t rejected = s->im->result->rejected;
-    if (!id.n) reason = "the id is missing";
-    else if (!shop.n) reason = "the shop is missing";
-    else if (shop.n > 60) reason = "a shop's code has at most 60 bytes";
+    if (!id.n)
+        reason = "the id is missing";
+    else if (!shop.n)
+        reason = "the shop is missing";
+    else if (shop.n > 60)
+        reason = "a shop's code has at most 60 bytes";
     if (!reason && !import_offer_read(s->im, in, &offer)) {
         s->im->result->rejected = rejected; /* counted for rows of the feed; here it is a problem */
         s->im->result->problems++;
@@ -218,11 +233,13 @@ static enum rc stage_shop(struct stage *s, const struct catalog_feed_row *in, st
         return RC_OK;
     }
     for (size_t i = 0; i < in->n_extra; i++)
-        if (str_ieqz(in->extra_names[i], "city") || str_ieqz(in->extra_names[i], "ville")) city = in->extra_values[i];
+        if (str_ieqz(in->extra_names[i], "city") || str_ieqz(in->extra_names[i], "ville"))
+            city = in->extra_values[i];
     const struct store_value args[] = {STORE_S(shop), STORE_S(name.n ? name : shop), STORE_S(city)};
     if (s->im->options->dry_run) return RC_OK;
-    return store_exec(s->tx, "INSERT INTO shop (shop, name, city) VALUES (?1, ?2, ?3) ON CONFLICT (shop) DO UPDATE"
-                             " SET name = excluded.name, city = excluded.city",
+    return store_exec(s->tx,
+                      "INSERT INTO shop (shop, name, city) VALUES (?1, ?2, ?3) ON CONFLICT (shop) DO UPDATE"
+                      " SET name = excluded.name, city = excluded.city",
                       args, 3, NULL, err);
 }
 

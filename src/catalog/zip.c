@@ -22,15 +22,18 @@
 enum { END_BYTES = 22, LOCATOR_BYTES = 20, END64_BYTES = 56, CENTRAL_BYTES = 46, LOCAL_BYTES = 30 };
 enum { MAX_DIRECTORY_BYTES = 1 << 30, TAIL_BYTES = 65535 + END_BYTES + LOCATOR_BYTES };
 
-struct slot { uint64_t hash; uint32_t at; }; /* of a central header in the directory */
+struct slot {
+    uint64_t hash;
+    uint32_t at;
+}; /* of a central header in the directory */
 
 struct catalog_zip {
     int fd;
     uint64_t bytes;
     uint8_t *directory;
     size_t directory_bytes, count;
-    struct slot *slots;          /* sorted by hash */
-    char root[128];              /* "pictures/" if everything is in that folder; "" */
+    struct slot *slots; /* sorted by hash */
+    char root[128];     /* "pictures/" if everything is in that folder; "" */
 };
 
 static uint16_t u16(const uint8_t *p) { return (uint16_t)(p[0] | p[1] << 8); }
@@ -104,7 +107,8 @@ static void find_root(struct catalog_zip *z)
             return;
         }
         struct str first = str_sub(name, 0, slash + 1);
-        if (i == 0) snprintf(z->root, sizeof z->root, "%.*s", STR_ARG(first));
+        if (i == 0)
+            snprintf(z->root, sizeof z->root, "%.*s", STR_ARG(first));
         else if (!str_eqz(first, z->root)) {
             z->root[0] = 0;
             return;
@@ -152,12 +156,17 @@ enum rc catalog_zip_open(const char *path, struct catalog_zip **out, struct err 
     }
     z->directory_bytes = (size_t)bytes;
     z->directory = malloc(bytes ? (size_t)bytes : 1);
-    if (!z->directory) rc = err_set(err, RC_NOMEM, "out of memory reading the zip file");
-    else if (!read_at(z->fd, offset, z->directory, z->directory_bytes)) rc = err_errno(err, "cannot read %s", path);
-    else rc = build_index(z, entries, err);
+    if (!z->directory)
+        rc = err_set(err, RC_NOMEM, "out of memory reading the zip file");
+    else if (!read_at(z->fd, offset, z->directory, z->directory_bytes))
+        rc = err_errno(err, "cannot read %s", path);
+    else
+        rc = build_index(z, entries, err);
 out:
-    if (rc) catalog_zip_close(z);
-    else *out = z;
+    if (rc)
+        catalog_zip_close(z);
+    else
+        *out = z;
     return rc;
 }
 
@@ -198,14 +207,20 @@ static bool find_exact(const struct catalog_zip *z, struct str name, struct cata
     size_t lo = 0, hi = z->count;
     while (lo < hi) {
         size_t mid = lo + (hi - lo) / 2;
-        if (by_hash(&z->slots[mid], &key) < 0) lo = mid + 1;
-        else hi = mid;
+        if (by_hash(&z->slots[mid], &key) < 0)
+            lo = mid + 1;
+        else
+            hi = mid;
     }
     for (; lo < z->count && z->slots[lo].hash == key.hash; lo++) {
         if (!str_eq(name_at(z, z->slots[lo].at), name)) continue;
         const uint8_t *p = z->directory + z->slots[lo].at;
-        *out = (struct catalog_zip_entry){.flags = u16(p + 8), .method = u16(p + 10), .crc = u32(p + 16),
-                                          .packed = u32(p + 20), .size = u32(p + 24), .offset = u32(p + 42)};
+        *out = (struct catalog_zip_entry){.flags = u16(p + 8),
+                                          .method = u16(p + 10),
+                                          .crc = u32(p + 16),
+                                          .packed = u32(p + 20),
+                                          .size = u32(p + 24),
+                                          .offset = u32(p + 42)};
         read_zip64(p + CENTRAL_BYTES + u16(p + 28), u16(p + 30), out);
         return true;
     }
@@ -243,17 +258,20 @@ enum rc catalog_zip_read(const struct catalog_zip *z, const struct catalog_zip_e
     if (max_bytes > (1u << 30)) max_bytes = 1u << 30;
     if (e->size > max_bytes || e->packed > max_bytes + 65536)
         return err_set(err, RC_TOO_LARGE, "larger than %zu bytes", max_bytes);
-    if (e->offset > z->bytes || z->bytes - e->offset < LOCAL_BYTES || !read_at(z->fd, e->offset, head, LOCAL_BYTES) ||
-        u32(head) != 0x04034b50)
+    if (e->offset > z->bytes || z->bytes - e->offset < LOCAL_BYTES ||
+        !read_at(z->fd, e->offset, head, LOCAL_BYTES) || u32(head) != 0x04034b50)
         return err_set(err, RC_CORRUPT, "the zip file is damaged here");
     uint64_t at = e->offset + LOCAL_BYTES + u16(head + 26) + u16(head + 28);
     if (at > z->bytes || e->packed > z->bytes - at || (e->method == 0 && e->packed != e->size))
         return err_set(err, RC_CORRUPT, "the zip file is damaged here");
     packed = malloc(e->packed ? (size_t)e->packed : 1);
     data = malloc((size_t)e->size + 1);
-    if (!packed || !data) rc = err_set(err, RC_NOMEM, "out of memory reading the zip file");
-    else if (!read_at(z->fd, at, packed, (size_t)e->packed)) rc = err_errno(err, "cannot read the zip file");
-    else if (e->method == 0) memcpy(data, packed, (size_t)e->size);
+    if (!packed || !data)
+        rc = err_set(err, RC_NOMEM, "out of memory reading the zip file");
+    else if (!read_at(z->fd, at, packed, (size_t)e->packed))
+        rc = err_errno(err, "cannot read the zip file");
+    else if (e->method == 0)
+        memcpy(data, packed, (size_t)e->size);
     else if (!inflate_all(packed, (size_t)e->packed, data, (size_t)e->size))
         rc = err_set(err, RC_CORRUPT, "the zip file is damaged here");
     if (!rc && crc32(0, (const Bytef *)data, (uInt)e->size) != e->crc)

@@ -16,10 +16,11 @@ const struct cli_command cli_import = {
     .name = "import",
     .summary = "bring a feed and its pictures into the catalogue",
     .usage = "",
-    .details = "Reads Google Merchant feeds (tab- or comma-separated, XML), Shopify's product CSV, and any delimited\n"
-               "text whose columns --columns names. The same feed again changes nothing and is quick; killed at any\n"
-               "point, the next run goes on. Bad rows and pictures go to DATA/rejects/RUN.tsv with line, field and\n"
-               "reason, and never stop the import.",
+    .details =
+        "Reads Google Merchant feeds (tab- or comma-separated, XML), Shopify's product CSV, and any delimited\n"
+        "text whose columns --columns names. The same feed again changes nothing and is quick; killed at any\n"
+        "point, the next run goes on. Bad rows and pictures go to DATA/rejects/RUN.tsv with line, field and\n"
+        "reason, and never stop the import.",
     .run = run,
 };
 
@@ -56,7 +57,8 @@ static bool on_stopped(void *ctx)
 static void print_text(const struct catalog_import_result *r)
 {
     printf("%lld rows read (%s), %lld rejected, %lld values left out%s\n", (long long)r->rows, r->format,
-           (long long)r->rejected, (long long)r->problems, r->dry_run ? "; nothing was changed (--dry-run)" : "");
+           (long long)r->rejected, (long long)r->problems,
+           r->dry_run ? "; nothing was changed (--dry-run)" : "");
     printf("products: %lld new, %lld changed, %lld unchanged, %lld hidden\n", (long long)r->added,
            (long long)r->changed, (long long)r->unchanged, (long long)r->hidden);
     if (!r->dry_run) {
@@ -67,8 +69,8 @@ static void print_text(const struct catalog_import_result *r)
         printf("\n");
         if (r->filled) printf("%lld attributes were filled by the model\n", (long long)r->filled);
         if (r->near_duplicates)
-            printf("%lld pairs of products look the same: see rejects/%s.similar.tsv\n", (long long)r->near_duplicates,
-                   r->run);
+            printf("%lld pairs of products look the same: see rejects/%s.similar.tsv\n",
+                   (long long)r->near_duplicates, r->run);
     }
     for (size_t i = 0; i < r->n_gaps; i++)
         printf("%lld values of %s not in the vocabulary: %s\n", (long long)r->gaps[i].values, r->gaps[i].field,
@@ -98,10 +100,11 @@ struct common {
     bool json, no_model;
 };
 
-typedef enum rc (*import_fn)(struct app *, const struct catalog_import_options *, struct catalog_import_result *,
-                             struct err *);
+typedef enum rc (*import_fn)(struct app *, const struct catalog_import_options *,
+                             struct catalog_import_result *, struct err *);
 
-static enum rc go(const struct common *c, import_fn import, struct catalog_import_options *options, struct err *err)
+static enum rc go(const struct common *c, import_fn import, struct catalog_import_options *options,
+                  struct err *err)
 {
     struct config *config = NULL;
     struct app app = {0};
@@ -135,13 +138,16 @@ static enum rc run(int argc, char **argv, struct err *err)
         {"feed", CLI_STRING, "FILE", "the feed", &o.feed, true},
         {"images", CLI_STRING, "DIR|ZIP", "where image_link's paths begin", &o.images, false},
         {"columns", CLI_STRING, "OURS=THEIRS,...", "names of the feed's columns", &o.columns, false},
-        {"inventory", CLI_STRING, "FILE", "offers of shops: id, shop, price, quantity, ...", &o.inventory, false},
+        {"inventory", CLI_STRING, "FILE", "offers of shops: id, shop, price, quantity, ...", &o.inventory,
+         false},
         {"shops", CLI_STRING, "FILE", "the shops: shop, name, city", &o.shops, false},
         {"prune", CLI_FLAG, NULL, "hide products that the feed does not have", &o.prune, false},
         {"force", CLI_FLAG, NULL, "hide even more than half of them", &o.force, false},
-        {"allow-private-addresses", CLI_FLAG, NULL, "fetch pictures from private addresses too", &o.allow_private, false},
+        {"allow-private-addresses", CLI_FLAG, NULL, "fetch pictures from private addresses too",
+         &o.allow_private, false},
         {"dry-run", CLI_FLAG, NULL, "read and check the feed, change nothing", &o.dry_run, false},
-        {"no-model", CLI_FLAG, NULL, "do not recognise pictures now; `penderie reembed` does it later", &c.no_model, false},
+        {"no-model", CLI_FLAG, NULL, "do not recognise pictures now; `penderie reembed` does it later",
+         &c.no_model, false},
         {"json", CLI_FLAG, NULL, "print the summary as JSON", &c.json, false},
         {"config", CLI_STRING, "FILE", "settings", &c.config, false},
         {"set", CLI_LIST, "KEY=VALUE", "one setting", &c.sets, false},

@@ -4,7 +4,8 @@
 #include <stdint.h>
 #include <stdlib.h>
 
-static void on_problem(void *ctx, int64_t line, struct str id, const char *field, const char *reason, struct str value)
+static void on_problem(void *ctx, int64_t line, struct str id, const char *field, const char *reason,
+                       struct str value)
 {
     (void)field;
     (void)reason;
@@ -17,7 +18,8 @@ static void check(const struct catalog_feed_row *row)
     ASSERT(row->line >= 1);
     for (int f = 0; f < CATALOG_FIELDS; f++)
         ASSERT(row->value[f].n <= CATALOG_MAX_FIELD_BYTES && str_utf8_valid(row->value[f]));
-    for (size_t i = 0; i < row->n_extra; i++) ASSERT(row->extra_names[i].n && str_utf8_valid(row->extra_values[i]));
+    for (size_t i = 0; i < row->n_extra; i++)
+        ASSERT(row->extra_names[i].n && str_utf8_valid(row->extra_values[i]));
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t n);
@@ -26,8 +28,10 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t n)
     static const char *const columns[] = {NULL, NULL, "id=a,title=b"};
     size_t problems = 0, rows = 0;
     if (!n) return 0;
-    struct catalog_feed_options options = {.kind = (enum catalog_feed_kind)(data[0] % 3), .columns = columns[data[0] / 3 % 3],
-                                           .problem = on_problem, .problem_ctx = &problems};
+    struct catalog_feed_options options = {.kind = (enum catalog_feed_kind)(data[0] % 3),
+                                           .columns = columns[data[0] / 3 % 3],
+                                           .problem = on_problem,
+                                           .problem_ctx = &problems};
     struct catalog_feed *feed = NULL;
     struct catalog_feed_row row;
     bool more = true;

@@ -11,8 +11,10 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t n)
     struct str s = {(const char *)data, n};
     char currency[4] = "EUR";
     int64_t cents = -1;
-    if (catalog_parse_price(s, &cents, currency)) ASSERT(cents >= 0 && currency[3] == 0 && currency[2]);
-    else ASSERT(cents == -1);
+    if (catalog_parse_price(s, &cents, currency))
+        ASSERT(cents >= 0 && currency[3] == 0 && currency[2]);
+    else
+        ASSERT(cents == -1);
     (void)catalog_parse_availability(s);
     struct buf once = BUF_INIT((size_t)1 << 20);
     catalog_clean_text(s, &once);

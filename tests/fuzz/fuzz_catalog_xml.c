@@ -5,7 +5,8 @@
 #include <stdint.h>
 #include <stdlib.h>
 
-static void on_problem(void *ctx, int64_t line, struct str id, const char *field, const char *reason, struct str value)
+static void on_problem(void *ctx, int64_t line, struct str id, const char *field, const char *reason,
+                       struct str value)
 {
     (void)field;
     (void)reason;
@@ -18,7 +19,8 @@ static void check(const struct catalog_feed_row *row)
     ASSERT(row->line >= 1);
     for (int f = 0; f < CATALOG_FIELDS; f++)
         ASSERT(row->value[f].n <= CATALOG_MAX_FIELD_BYTES && str_utf8_valid(row->value[f]));
-    for (size_t i = 0; i < row->n_extra; i++) ASSERT(row->extra_names[i].n && str_utf8_valid(row->extra_values[i]));
+    for (size_t i = 0; i < row->n_extra; i++)
+        ASSERT(row->extra_names[i].n && str_utf8_valid(row->extra_values[i]));
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t n);

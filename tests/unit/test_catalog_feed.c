@@ -14,15 +14,16 @@
 enum { MAX_ROWS = 64 };
 
 struct seen {
-    struct buf rows;          /* "line:id|title|price|..." lines */
-    struct buf problems;      /* "line:field:reason" lines */
+    struct buf rows;     /* "line:id|title|price|..." lines */
+    struct buf problems; /* "line:field:reason" lines */
     size_t n_rows, n_problems;
     char format[32];
     enum rc rc;
     struct err err;
 };
 
-static void on_problem(void *ctx, int64_t line, struct str id, const char *field, const char *reason, struct str value)
+static void on_problem(void *ctx, int64_t line, struct str id, const char *field, const char *reason,
+                       struct str value)
 {
     struct seen *s = ctx;
     (void)id;
@@ -82,15 +83,20 @@ static void google_text(void **state)
            "1\tRobe\ta.jpg\t12,90 EUR\tsoldes\n\n"
            "2\tJupe\t\t\t\n",
            "2 id=1 title=Robe image_link=a.jpg price=12,90 EUR +custom_label_0=soldes\n"
-           "4 id=2 title=Jupe\n", "");
-    expect("id,title,price\r\n1,\"Robe, longue\",5\r\n2,\"dite \"\"la belle\"\"\",6\r\n3,\"sur\r\ndeux lignes\",7",
-           "2 id=1 title=Robe, longue price=5\n3 id=2 title=dite \"la belle\" price=6\n"
-           "4 id=3 title=sur\r\ndeux lignes price=7\n", "");
-    expect("id;title;price\r1;Robe;5\r2;Jupe;6\r", "2 id=1 title=Robe price=5\n3 id=2 title=Jupe price=6\n", "");
+           "4 id=2 title=Jupe\n",
+           "");
+    expect(
+        "id,title,price\r\n1,\"Robe, longue\",5\r\n2,\"dite \"\"la belle\"\"\",6\r\n3,\"sur\r\ndeux lignes\",7",
+        "2 id=1 title=Robe, longue price=5\n3 id=2 title=dite \"la belle\" price=6\n"
+        "4 id=3 title=sur\r\ndeux lignes price=7\n",
+        "");
+    expect("id;title;price\r1;Robe;5\r2;Jupe;6\r", "2 id=1 title=Robe price=5\n3 id=2 title=Jupe price=6\n",
+           "");
     expect("id|title|price\n1|Robe|5\n", "2 id=1 title=Robe price=5\n", "");
     expect("sep=;\nid;title;price\n1;Robe, Bleue;5\n", "3 id=1 title=Robe, Bleue price=5\n", "");
     /* French headings; the field's own name comes first, the other one is kept */
-    expect("R\xc3\xa9" "f\xc3\xa9rence;Titre;Prix TTC;Couleur;color\n7;Pull;9;bleu;blue\n",
+    expect("R\xc3\xa9"
+           "f\xc3\xa9rence;Titre;Prix TTC;Couleur;color\n7;Pull;9;bleu;blue\n",
            "2 id=7 title=Pull price=9 color=blue +Couleur=bleu\n", "");
 }
 
@@ -107,8 +113,10 @@ static void broken_quotes(void **state)
     expect("id,title,price\n1,\"Robe, longue,5\n2,\"Jupe\",6\n3,Pull,7\n",
            "3 id=2 title=Jupe price=6\n4 id=3 title=Pull price=7\n", "2::a quote is not closed\n");
     /* inches, and a quote inside a quoted field */
-    expect("id\ttitle\tprice\n1\t15\" bag\t5\n2\t\"17\" bag\t6\n3\t\"the \"best\" one\"\t7\n",
-           "2 id=1 title=15\" bag price=5\n3 id=2 title=17\" bag price=6\n4 id=3 title=the \"best\" one price=7\n", "");
+    expect(
+        "id\ttitle\tprice\n1\t15\" bag\t5\n2\t\"17\" bag\t6\n3\t\"the \"best\" one\"\t7\n",
+        "2 id=1 title=15\" bag price=5\n3 id=2 title=17\" bag price=6\n4 id=3 title=the \"best\" one price=7\n",
+        "");
     /* real fields of several lines still work */
     expect("id,title,description\n1,A,\"x\ny\n\nz\"\n2,B,c\n",
            "2 id=1 title=A description=x\ny\n\nz\n6 id=2 title=B description=c\n", "");
@@ -126,10 +134,15 @@ static void no_header(void **state)
 {
     (void)state;
     struct seen s;
-    const struct { const char *feed, *columns, *part; } cases[] = {
-        {"", NULL, "empty"}, {" \n\n", NULL, "empty"}, {"foo,bar\n1,2\n", NULL, "foo, bar"},
-        {"id,bar\n1,2\n", NULL, "--columns title=NAME"}, {"id,title\n1,2\n", "nonsense=id", "not a field of ours"},
-        {"id,title\n1,2\n", "price=prix", "no column \"prix\""}, {"<html><body>no feed</body></html>", NULL, "no <item>"}};
+    const struct {
+        const char *feed, *columns, *part;
+    } cases[] = {{"", NULL, "empty"},
+                 {" \n\n", NULL, "empty"},
+                 {"foo,bar\n1,2\n", NULL, "foo, bar"},
+                 {"id,bar\n1,2\n", NULL, "--columns title=NAME"},
+                 {"id,title\n1,2\n", "nonsense=id", "not a field of ours"},
+                 {"id,title\n1,2\n", "price=prix", "no column \"prix\""},
+                 {"<html><body>no feed</body></html>", NULL, "no <item>"}};
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
         read_feed(str_of(cases[i].feed), cases[i].columns, &s);
         assert_int_equal(s.rc, RC_INVALID);
@@ -142,7 +155,8 @@ static void named_columns(void **state)
 {
     (void)state;
     struct seen s;
-    read_feed(STR("Code;Intitul\xc3\xa9 court;PV;title\n9;Manteau;120;x\n"), "id=Code,title=intitule court,price=PV", &s);
+    read_feed(STR("Code;Intitul\xc3\xa9 court;PV;title\n9;Manteau;120;x\n"),
+              "id=Code,title=intitule court,price=PV", &s);
     assert_int_equal(s.rc, RC_OK);
     assert_string_equal(s.rows.p, "2 id=9 title=Manteau price=120 +title=x\n");
     done(&s);
@@ -155,7 +169,8 @@ static void utf16(const char *ascii, bool big, bool mark, struct buf *out)
         uint16_t u = (uint8_t)*p == 0xe9 ? 0xe9 : (uint8_t)*p;
         if (*p == '~') { /* a pair of surrogates: U+1F457, a dress */
             const char pair[] = {'\x3d', '\xd8', '\x57', '\xdc'};
-            for (int i = 0; i < 4; i++) buf_addc(out, pair[big ? i ^ 1 : i]);
+            for (int i = 0; i < 4; i++)
+                buf_addc(out, pair[big ? i ^ 1 : i]);
             continue;
         }
         buf_addc(out, big ? (char)(u >> 8) : (char)u);
@@ -168,14 +183,21 @@ static void encodings(void **state)
     (void)state;
     struct seen s;
     static const char want[] = "2 id=1 title=Robe d'\xc3\xa9t\xc3\xa9 price=5\n";
-    read_feed(STR("\xef\xbb\xbf" "id,title,price\n1,Robe d'\xc3\xa9t\xc3\xa9,5\n"), NULL, &s);
+    read_feed(STR("\xef\xbb\xbf"
+                  "id,title,price\n1,Robe d'\xc3\xa9t\xc3\xa9,5\n"),
+              NULL, &s);
     assert_string_equal(s.rows.p, want);
     done(&s);
     read_feed(STR("id,title,price\n1,Robe d'\xe9t\xe9,5\n"), NULL, &s);
     assert_string_equal(s.rows.p, want);
     done(&s);
-    read_feed(STR("id,title,price\n1,12 \x80 l\x92" "ann\xe9" "e,5\n"), NULL, &s);
-    assert_string_equal(s.rows.p, "2 id=1 title=12 \xe2\x82\xac l\xe2\x80\x99" "ann\xc3\xa9" "e price=5\n");
+    read_feed(STR("id,title,price\n1,12 \x80 l\x92"
+                  "ann\xe9"
+                  "e,5\n"),
+              NULL, &s);
+    assert_string_equal(s.rows.p, "2 id=1 title=12 \xe2\x82\xac l\xe2\x80\x99"
+                                  "ann\xc3\xa9"
+                                  "e price=5\n");
     done(&s);
     /* UTF-8 with one stray byte stays UTF-8 */
     read_feed(STR("id,title,price\n1,\xc3\xa9t\xc3\xa9 caf\xe9,5\n"), NULL, &s);
@@ -217,7 +239,8 @@ static void long_things(void **state)
     /* a record beyond the limit */
     buf_reset(&b);
     buf_addz(&b, "id,title,price\n1,");
-    for (int i = 0; i < 4; i++) buf_add_bytes(&b, ten, 10 << 20);
+    for (int i = 0; i < 4; i++)
+        buf_add_bytes(&b, ten, 10 << 20);
     buf_addz(&b, "\n3,Jupe,6\n");
     read_feed(buf_str(&b), NULL, &s);
     assert_string_equal(s.rows.p, "3 id=3 title=Jupe price=6\n");
@@ -226,7 +249,8 @@ static void long_things(void **state)
     /* 100,000 columns: in a row, and in the header */
     buf_reset(&b);
     buf_addz(&b, "id,title,price\n1");
-    for (int i = 0; i < 100000; i++) buf_addz(&b, ",a");
+    for (int i = 0; i < 100000; i++)
+        buf_addz(&b, ",a");
     buf_addz(&b, "\n2,Jupe,6\n");
     read_feed(buf_str(&b), NULL, &s);
     assert_string_equal(s.rows.p, "3 id=2 title=Jupe price=6\n");
@@ -234,7 +258,8 @@ static void long_things(void **state)
     done(&s);
     buf_reset(&b);
     buf_addz(&b, "id,title");
-    for (int i = 0; i < 100000; i++) buf_addz(&b, ",a");
+    for (int i = 0; i < 100000; i++)
+        buf_addz(&b, ",a");
     read_feed(buf_str(&b), NULL, &s);
     assert_int_equal(s.rc, RC_INVALID);
     assert_non_null(strstr(s.err.message, "100002 columns"));
@@ -250,7 +275,8 @@ static void hostile_quotes(void **state)
     struct seen s;
     struct buf b = BUF_INIT((size_t)64 << 20);
     buf_addz(&b, "id,title,price\n");
-    for (int i = 0; i < 20000; i++) buf_addf(&b, "%d,\"a\"b,c,\"\n", i);
+    for (int i = 0; i < 20000; i++)
+        buf_addf(&b, "%d,\"a\"b,c,\"\n", i);
     int64_t started = clock_mono_us();
     read_feed(buf_str(&b), NULL, &s);
     assert_int_equal(s.rc, RC_OK);
@@ -267,11 +293,14 @@ static void xml_rss(void **state)
            "<item><g:id>1</g:id><title>RSS title</title><g:title>Robe &amp; Cie &eacute;t&#233;</g:title>"
            "<g:shipping><g:price>4 EUR</g:price></g:shipping><g:price>12 EUR</g:price>"
            "<g:additional_image_link>b.jpg</g:additional_image_link>"
-           "<g:additional_image_link>c.jpg</g:additional_image_link><g:custom_label_0>x</g:custom_label_0></item>\n"
+           "<g:additional_image_link>c.jpg</g:additional_image_link><g:custom_label_0>x</g:custom_label_0></"
+           "item>\n"
            "<!-- <item><g:id>9</g:id></item> -->"
            "<item><g:id>2</g:id><g:title><![CDATA[Jupe </item> <b>]]></g:title></item></channel></rss>",
-           "2 id=1 title=Robe & Cie \xc3\xa9t\xc3\xa9 additional_image_link=b.jpg,c.jpg price=12 EUR +custom_label_0=x\n"
-           "3 id=2 title=Jupe </item> <b>\n", "");
+           "2 id=1 title=Robe & Cie \xc3\xa9t\xc3\xa9 additional_image_link=b.jpg,c.jpg price=12 EUR "
+           "+custom_label_0=x\n"
+           "3 id=2 title=Jupe </item> <b>\n",
+           "");
 }
 
 static void xml_atom(void **state)
@@ -279,7 +308,8 @@ static void xml_atom(void **state)
     (void)state;
     expect("<feed xmlns=\"http://www.w3.org/2005/Atom\" xmlns:g=\"http://base.google.com/ns/1.0\">"
            "<entry><g:id>1</g:id><title>Robe</title><link rel=\"self\" href=\"https://x/self\"/>"
-           "<link href=\"https://x/1\"/><summary>Longue</summary><g:image_link>a.jpg</g:image_link></entry></feed>",
+           "<link "
+           "href=\"https://x/1\"/><summary>Longue</summary><g:image_link>a.jpg</g:image_link></entry></feed>",
            "1 id=1 title=Robe description=Longue link=https://x/1 image_link=a.jpg\n", "");
 }
 
@@ -292,14 +322,16 @@ static void xml_broken(void **state)
                   "<item><g:id>3</g:id><title>no end</title>\n"
                   "<item><g:id>4</g:id><title>ok</title></item>\n"
                   "<item><g:id>5</g:id><title>&#xD800;&nbsp;&unknown;z</title></item>\n"
-                  "<item><g:id>6</g:id><title><![CDATA[never closed</title></item>\n"), NULL, &s);
+                  "<item><g:id>6</g:id><title><![CDATA[never closed</title></item>\n"),
+              NULL, &s);
     assert_int_equal(s.rc, RC_OK);
     assert_non_null(strstr(s.rows.p, "5 id=4 title=ok\n"));
     assert_true(s.n_problems >= 4);
     assert_null(strstr(s.rows.p, "id=2"));
     done(&s);
     /* a DTD is never read: its entities do not exist */
-    read_feed(STR("<!DOCTYPE r [<!ENTITY a \"aaaa\"><!ENTITY b \"&a;&a;\">]><r><item><id>1</id><title>x&b;y</title></item></r>"),
+    read_feed(STR("<!DOCTYPE r [<!ENTITY a \"aaaa\"><!ENTITY b "
+                  "\"&a;&a;\">]><r><item><id>1</id><title>x&b;y</title></item></r>"),
               NULL, &s);
     assert_string_equal(s.rows.p, "1 id=1 title=xy\n");
     done(&s);
@@ -309,27 +341,32 @@ static void shopify_old(void **state)
 {
     (void)state;
     struct seen s;
-    read_feed(STR("Handle,Title,Body (HTML),Vendor,Type,Tags,Published,Option1 Name,Option1 Value,Option2 Name,Option2 Value,"
-                  "Variant SKU,Variant Inventory Tracker,Variant Inventory Qty,Variant Inventory Policy,Variant Price,"
+    read_feed(STR("Handle,Title,Body (HTML),Vendor,Type,Tags,Published,Option1 Name,Option1 Value,Option2 "
+                  "Name,Option2 Value,"
+                  "Variant SKU,Variant Inventory Tracker,Variant Inventory Qty,Variant Inventory "
+                  "Policy,Variant Price,"
                   "Variant Compare At Price,Image Src,Image Position,Variant Image,Status,My Column\n"
-                  "robe,Robe,<p>Belle</p>,Maison,Robes,\"a, b\",TRUE,Couleur,Bleu,Taille,S,R-B-S,shopify,3,deny,40.00,50.00,"
+                  "robe,Robe,<p>Belle</p>,Maison,Robes,\"a, "
+                  "b\",TRUE,Couleur,Bleu,Taille,S,R-B-S,shopify,3,deny,40.00,50.00,"
                   "https://x/1.jpg,1,https://x/v.jpg,active,extra\n"
                   "robe,,,,,,,,Bleu,,M,R-B-M,shopify,0,deny,40.00,,https://x/2.jpg,2,,,\n"
                   "robe,,,,,,,,,,,,,,,,,https://x/3.jpg,3,,,\n"
                   "sac,Sac,,,,,true,Title,Default Title,,,,,,,10,,,,,active,\n"
-                  "vieux,Vieux,,,,,true,Title,Default Title,,,,,,,10,,,,,draft,\n"), NULL, &s);
+                  "vieux,Vieux,,,,,true,Title,Default Title,,,,,,,10,,,,,draft,\n"),
+              NULL, &s);
     assert_int_equal(s.rc, RC_OK);
     assert_string_equal(s.format, "shopify");
-    assert_string_equal(s.rows.p,
-                        "2 id=R-B-S title=Robe description=<p>Belle</p> image_link=https://x/v.jpg"
-                        " additional_image_link=https://x/1.jpg,https://x/2.jpg,https://x/3.jpg price=50.00"
-                        " sale_price=40.00 brand=Maison product_type=Robes color=Bleu size=S item_group_id=robe quantity=3"
-                        " +My Column=extra +tags=a, b\n"
-                        "3 id=R-B-M title=Robe description=<p>Belle</p> image_link=https://x/1.jpg"
-                        " additional_image_link=https://x/2.jpg,https://x/3.jpg price=40.00"
-                        " brand=Maison product_type=Robes color=Bleu size=M item_group_id=robe quantity=0"
-                        " +My Column=extra +tags=a, b\n"
-                        "5 id=sac title=Sac price=10 item_group_id=sac\n");
+    assert_string_equal(
+        s.rows.p,
+        "2 id=R-B-S title=Robe description=<p>Belle</p> image_link=https://x/v.jpg"
+        " additional_image_link=https://x/1.jpg,https://x/2.jpg,https://x/3.jpg price=50.00"
+        " sale_price=40.00 brand=Maison product_type=Robes color=Bleu size=S item_group_id=robe quantity=3"
+        " +My Column=extra +tags=a, b\n"
+        "3 id=R-B-M title=Robe description=<p>Belle</p> image_link=https://x/1.jpg"
+        " additional_image_link=https://x/2.jpg,https://x/3.jpg price=40.00"
+        " brand=Maison product_type=Robes color=Bleu size=M item_group_id=robe quantity=0"
+        " +My Column=extra +tags=a, b\n"
+        "5 id=sac title=Sac price=10 item_group_id=sac\n");
     assert_string_equal(s.problems.p, "6:status:the product is not active in the shop\n");
     done(&s);
 }
@@ -338,46 +375,79 @@ static void shopify_new(void **state)
 {
     (void)state;
     struct seen s;
-    read_feed(STR("Title,URL handle,Description,Vendor,Product category,Type,Tags,Published on online store,Status,SKU,Barcode,"
+    read_feed(STR("Title,URL handle,Description,Vendor,Product category,Type,Tags,Published on online "
+                  "store,Status,SKU,Barcode,"
                   "Option1 name,Option1 value,Price,Compare-at price,Inventory tracker,Inventory quantity,"
                   "Continue selling when out of stock,Product image URL,Image position,Variant image URL\n"
-                  "Pull,pull,Chaud,Maison,Apparel & Accessories > Clothing,Pulls,,TRUE,Active,,123,Size,L,30,,shopify,0,TRUE,"
+                  "Pull,pull,Chaud,Maison,Apparel & Accessories > "
+                  "Clothing,Pulls,,TRUE,Active,,123,Size,L,30,,shopify,0,TRUE,"
                   "https://x/1.jpg,1,\n"
-                  ",pull,,,,,,,,,456,,XL,30,,shopify,2,FALSE,,,\n"), NULL, &s);
+                  ",pull,,,,,,,,,456,,XL,30,,shopify,2,FALSE,,,\n"),
+              NULL, &s);
     assert_int_equal(s.rc, RC_OK);
-    assert_string_equal(s.rows.p,
-                        "2 id=pull-L title=Pull description=Chaud image_link=https://x/1.jpg price=30 brand=Maison"
-                        " product_type=Pulls google_product_category=Apparel & Accessories > Clothing size=L"
-                        " item_group_id=pull gtin=123\n"
-                        "3 id=pull-XL title=Pull description=Chaud image_link=https://x/1.jpg price=30 brand=Maison"
-                        " product_type=Pulls google_product_category=Apparel & Accessories > Clothing size=XL"
-                        " item_group_id=pull gtin=456 quantity=2\n");
+    assert_string_equal(
+        s.rows.p, "2 id=pull-L title=Pull description=Chaud image_link=https://x/1.jpg price=30 brand=Maison"
+                  " product_type=Pulls google_product_category=Apparel & Accessories > Clothing size=L"
+                  " item_group_id=pull gtin=123\n"
+                  "3 id=pull-XL title=Pull description=Chaud image_link=https://x/1.jpg price=30 brand=Maison"
+                  " product_type=Pulls google_product_category=Apparel & Accessories > Clothing size=XL"
+                  " item_group_id=pull gtin=456 quantity=2\n");
     done(&s);
 }
 
 static void prices(void **state)
 {
     (void)state;
-    const struct { const char *text; int64_t cents; const char *currency; } cases[] = {
-        {"12.50", 1250, "EUR"}, {"12,5", 1250, "EUR"}, {"12", 1200, "EUR"}, {"1 299,90 EUR", 129990, "EUR"},
-        {"1\xc2\xa0" "299,90 \xe2\x82\xac", 129990, "EUR"}, {"\xe2\x82\xac" "12.50", 1250, "EUR"},
-        {"12.50 USD", 1250, "USD"}, {"USD 12.50", 1250, "USD"}, {"$12.50", 1250, "USD"}, {"\xc2\xa3" "9.99", 999, "GBP"},
-        {"19,9", 1990, "EUR"}, {"1,299.50", 129950, "EUR"}, {"1.299,50", 129950, "EUR"}, {"1,299", 129900, "EUR"},
-        {"1.299", 129900, "EUR"}, {"1.299.000", 129900000, "EUR"}, {"1'299.50 CHF", 129950, "CHF"}, {"0", 0, "EUR"},
-        {"12.-", 1200, "EUR"}, {"9.999,999", 1000000, "EUR"}, {"12 euros", 1200, "EUR"}, {"1\xe2\x80\xaf" "299", 129900, "EUR"}};
+    const struct {
+        const char *text;
+        int64_t cents;
+        const char *currency;
+    } cases[] = {{"12.50", 1250, "EUR"},
+                 {"12,5", 1250, "EUR"},
+                 {"12", 1200, "EUR"},
+                 {"1 299,90 EUR", 129990, "EUR"},
+                 {"1\xc2\xa0"
+                  "299,90 \xe2\x82\xac",
+                  129990, "EUR"},
+                 {"\xe2\x82\xac"
+                  "12.50",
+                  1250, "EUR"},
+                 {"12.50 USD", 1250, "USD"},
+                 {"USD 12.50", 1250, "USD"},
+                 {"$12.50", 1250, "USD"},
+                 {"\xc2\xa3"
+                  "9.99",
+                  999, "GBP"},
+                 {"19,9", 1990, "EUR"},
+                 {"1,299.50", 129950, "EUR"},
+                 {"1.299,50", 129950, "EUR"},
+                 {"1,299", 129900, "EUR"},
+                 {"1.299", 129900, "EUR"},
+                 {"1.299.000", 129900000, "EUR"},
+                 {"1'299.50 CHF", 129950, "CHF"},
+                 {"0", 0, "EUR"},
+                 {"12.-", 1200, "EUR"},
+                 {"9.999,999", 1000000, "EUR"},
+                 {"12 euros", 1200, "EUR"},
+                 {"1\xe2\x80\xaf"
+                  "299",
+                  129900, "EUR"}};
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
         char currency[4] = "EUR";
         int64_t cents = -1;
-        if (!catalog_parse_price(str_of(cases[i].text), &cents, currency)) fail_msg("\"%s\" was refused", cases[i].text);
+        if (!catalog_parse_price(str_of(cases[i].text), &cents, currency))
+            fail_msg("\"%s\" was refused", cases[i].text);
         if (cents != cases[i].cents) fail_msg("\"%s\" gave %lld", cases[i].text, (long long)cents);
         assert_string_equal(currency, cases[i].currency);
     }
-    static const char *const bad[] = {"", "free", "-5", "12 apples", "1.2.3", "EUR 5 EUR", "1,2,3.4.5", "99999999999999", "abc12",
-                                      "12 13,5x", "\xe2\x82\xac"};
+    static const char *const bad[] = {"",      "free",      "-5",          "12 apples",
+                                      "1.2.3", "EUR 5 EUR", "1,2,3.4.5",   "99999999999999",
+                                      "abc12", "12 13,5x",  "\xe2\x82\xac"};
     for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
         char currency[4] = "EUR";
         int64_t cents = -1;
-        if (catalog_parse_price(str_of(bad[i]), &cents, currency)) fail_msg("\"%s\" gave %lld", bad[i], (long long)cents);
+        if (catalog_parse_price(str_of(bad[i]), &cents, currency))
+            fail_msg("\"%s\" gave %lld", bad[i], (long long)cents);
         assert_string_equal(currency, "EUR");
     }
 }
@@ -395,11 +465,19 @@ static void availability(void **state)
 static void clean(void **state)
 {
     (void)state;
-    const struct { const char *from, *to; } cases[] = {
-        {"<p>Robe <b>longue</b></p><br/>en\tsoie", "Robe longue en soie"}, {"5 < 6 & 7 > 3", "5 < 6 & 7 > 3"},
-        {"&eacute;t&eacute; &#233; &#xe9; &amp;amp; &bogus; &", "\xc3\xa9t\xc3\xa9 \xc3\xa9 \xc3\xa9 &amp; &bogus; &"},
-        {"a<script>alert('<b>')</script>b<style>x{}</style>c", "a b c"}, {"<!-- x --> y", "y"},
-        {"  \xc2\xa0 a \xe2\x80\x8b\x01" "b  ", "a b"}, {"<b", "<b"}, {"", ""}};
+    const struct {
+        const char *from, *to;
+    } cases[] = {{"<p>Robe <b>longue</b></p><br/>en\tsoie", "Robe longue en soie"},
+                 {"5 < 6 & 7 > 3", "5 < 6 & 7 > 3"},
+                 {"&eacute;t&eacute; &#233; &#xe9; &amp;amp; &bogus; &",
+                  "\xc3\xa9t\xc3\xa9 \xc3\xa9 \xc3\xa9 &amp; &bogus; &"},
+                 {"a<script>alert('<b>')</script>b<style>x{}</style>c", "a b c"},
+                 {"<!-- x --> y", "y"},
+                 {"  \xc2\xa0 a \xe2\x80\x8b\x01"
+                  "b  ",
+                  "a b"},
+                 {"<b", "<b"},
+                 {"", ""}};
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
         struct buf b = BUF_INIT((size_t)4096);
         catalog_clean_text(str_of(cases[i].from), &b);
@@ -411,10 +489,11 @@ static void clean(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(google_text), cmocka_unit_test(broken_quotes), cmocka_unit_test(wrong_counts),
-        cmocka_unit_test(no_header), cmocka_unit_test(named_columns), cmocka_unit_test(encodings),
+        cmocka_unit_test(google_text), cmocka_unit_test(broken_quotes),  cmocka_unit_test(wrong_counts),
+        cmocka_unit_test(no_header),   cmocka_unit_test(named_columns),  cmocka_unit_test(encodings),
         cmocka_unit_test(long_things), cmocka_unit_test(hostile_quotes), cmocka_unit_test(xml_rss),
-        cmocka_unit_test(xml_atom), cmocka_unit_test(xml_broken), cmocka_unit_test(shopify_old),
-        cmocka_unit_test(shopify_new), cmocka_unit_test(prices), cmocka_unit_test(availability), cmocka_unit_test(clean)};
+        cmocka_unit_test(xml_atom),    cmocka_unit_test(xml_broken),     cmocka_unit_test(shopify_old),
+        cmocka_unit_test(shopify_new), cmocka_unit_test(prices),         cmocka_unit_test(availability),
+        cmocka_unit_test(clean)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -81,7 +81,8 @@ static const char *write_file(struct house *h, const char *name, const char *tex
 }
 
 /* A garment-like rectangle of a colour on white: `seed` moves it. */
-static void draw(struct house *h, const char *name, uint8_t r, uint8_t g, uint8_t b, int width, int height, int seed)
+static void draw(struct house *h, const char *name, uint8_t r, uint8_t g, uint8_t b, int width, int height,
+                 int seed)
 {
     struct err err = {0};
     struct image im = {0};
@@ -177,13 +178,16 @@ static char *read_rejects(struct house *h)
     return p;
 }
 
-#define HEAD "id\ttitle\timage_link\tprice\tsale_price\tavailability\tproduct_type\tcolor\tsize\titem_group_id\tdescription\n"
+#define HEAD                                                                                         \
+    "id\ttitle\timage_link\tprice\tsale_price\tavailability\tproduct_type\tcolor\tsize\titem_group_" \
+    "id\tdescription\n"
 
 static void first_and_again(void **state)
 {
     struct house *h = *state;
-    static const char feed[] = HEAD "1\tRobe rouge\ta.jpg\t49,90 EUR\t39,90\tin stock\tRobes\trouge\tM\t\t<p>En &eacute;t&eacute;</p>\n"
-                                    "2\tJean bleu\tb.jpg\t60\t\tout of stock\tJeans\tbleu marine\t40\t\t\n";
+    static const char feed[] = HEAD
+        "1\tRobe rouge\ta.jpg\t49,90 EUR\t39,90\tin stock\tRobes\trouge\tM\t\t<p>En &eacute;t&eacute;</p>\n"
+        "2\tJean bleu\tb.jpg\t60\t\tout of stock\tJeans\tbleu marine\t40\t\t\n";
     draw(h, "a.jpg", 200, 20, 30, 60, 80, 1);
     draw(h, "b.jpg", 20, 30, 120, 900, 1200, 2);
     import(h, feed);
@@ -303,12 +307,18 @@ static void rejects_say_why(void **state)
     assert_int_equal(h->r.pictures_read, 1);
     assert_int_equal(h->r.pictures_failed, 4);
     char *text = read_rejects(h);
-    static const char *const lines[] = {
-        "3\t\tid\tthe id is missing", "4\t3\ttitle\tthe title is missing", "5\t4\tprice\tnot a price\tgratuit",
-        "6\t1\tid\tthe id was on an earlier line", "7\t6\tpicture\tthere is no such picture\tmissing.jpg", "8\t7\tpicture\t",
-        "9\t8\timage_link\tthe path leaves the folder", "10\t9\tpicture\tthe path leaves the folder of pictures\tout.jpg",
-        "11\t10\timage_link\tthe path leaves", "12\t11\tpicture\tthe address is private",
-        "13\t12\timage_link\tneither a path nor", "13\t12\tavailability\tnot understood"};
+    static const char *const lines[] = {"3\t\tid\tthe id is missing",
+                                        "4\t3\ttitle\tthe title is missing",
+                                        "5\t4\tprice\tnot a price\tgratuit",
+                                        "6\t1\tid\tthe id was on an earlier line",
+                                        "7\t6\tpicture\tthere is no such picture\tmissing.jpg",
+                                        "8\t7\tpicture\t",
+                                        "9\t8\timage_link\tthe path leaves the folder",
+                                        "10\t9\tpicture\tthe path leaves the folder of pictures\tout.jpg",
+                                        "11\t10\timage_link\tthe path leaves",
+                                        "12\t11\tpicture\tthe address is private",
+                                        "13\t12\timage_link\tneither a path nor",
+                                        "13\t12\tavailability\tnot understood"};
     for (size_t i = 0; i < sizeof lines / sizeof *lines; i++)
         if (!strstr(text, lines[i])) fail_msg("missing: %s\nin:\n%s", lines[i], text);
     free(text);
@@ -400,10 +410,12 @@ static void shops(void **state)
     struct err err = {0};
     static const char feed[] = "id,title,price,availability,size\n1,A,10,in stock,M\n2,B,20,in stock,L\n";
     struct catalog_import_options o = {0};
-    o.shops = strdup(write_file(h, "shops.csv", "shop;name;city\nP1;Fashion-Insta Marais;Paris\nL1;Fashion-Insta Bellecour;Lyon\n"));
-    o.inventory = strdup(write_file(h, "inventory.txt",
-                                    "store_code\tid\tprice\tsale_price\tquantity\tavailability\nP1\t1\t9,50 EUR\t\t3\tin stock\n"
-                                    "P1\t2\t\t\t0\t\nL1\t1\t\t8\t1\tin stock\nL1\t99\t5\t\t1\t\n\t1\t5\t\t1\t\nP1\t1\t5\t\t1\t\n"));
+    o.shops = strdup(write_file(
+        h, "shops.csv", "shop;name;city\nP1;Fashion-Insta Marais;Paris\nL1;Fashion-Insta Bellecour;Lyon\n"));
+    o.inventory = strdup(write_file(
+        h, "inventory.txt",
+        "store_code\tid\tprice\tsale_price\tquantity\tavailability\nP1\t1\t9,50 EUR\t\t3\tin stock\n"
+        "P1\t2\t\t\t0\t\nL1\t1\t\t8\t1\tin stock\nL1\t99\t5\t\t1\t\n\t1\t5\t\t1\t\nP1\t1\t5\t\t1\t\n"));
     assert_ok(import_with(h, o, feed, &err));
     assert_int_equal(h->r.problems, 3);
     assert_int_equal(number(h, "SELECT count(*) FROM shop"), 2);
@@ -436,7 +448,10 @@ static void shops(void **state)
     free((void *)(uintptr_t)o.inventory);
 }
 
-struct offers { size_t n; int64_t sum; };
+struct offers {
+    size_t n;
+    int64_t sum;
+};
 static enum rc on_offer(const struct catalog_offer *o, void *ctx, struct err *err)
 {
     struct offers *s = ctx;
@@ -464,7 +479,8 @@ static void what_rank_loads(void **state)
     struct store_tx *tx = NULL;
     struct offers s = {0};
     size_t rows = 0;
-    import(h, "id,title,price,sale_price,availability,size,item_group_id\n1,A,10,,in stock,M,G\n2,A,9,8,in stock,L,G\n"
+    import(h, "id,title,price,sale_price,availability,size,item_group_id\n1,A,10,,in stock,M,G\n2,A,9,8,in "
+              "stock,L,G\n"
               "3,A,5,,out of stock,XL,G\n4,B,7,,out of stock,,\n");
     assert_ok(store_begin(h->app.catalog, STORE_READ, &tx, &err));
     assert_ok(catalog_each(tx, on_row, &rows, &err));
@@ -523,8 +539,9 @@ static void one_at_a_time(void **state)
     struct store_tx *tx = NULL;
     assert_ok(store_begin(h->app.catalog, STORE_WRITE, &tx, &err));
     const struct store_value args[] = {STORE_I(clock_now_ms() + 60000)};
-    assert_ok(store_exec(tx, "INSERT INTO lease (name, owner, expires_ms) VALUES ('import', 'elsewhere 1 2 3', ?1)", args, 1,
-                         NULL, &err));
+    assert_ok(store_exec(tx,
+                         "INSERT INTO lease (name, owner, expires_ms) VALUES ('import', 'elsewhere 1 2 3', ?1)",
+                         args, 1, NULL, &err));
     assert_ok(store_commit(tx, &err));
     assert_rc(import_with(h, (struct catalog_import_options){0}, "id,title\n1,A\n", &err), RC_CONFLICT);
     assert_non_null(strstr(err.message, "another import is running"));
@@ -554,7 +571,8 @@ static void dry_run(void **state)
 static void vocabulary_gaps(void **state)
 {
     struct house *h = *state;
-    import(h, "id,title,color,product_type,gender,style\n1,A,zorblax,Truc machin,femme,NA\n2,B,zorblax,,,\n3,C,quibble,,,\n");
+    import(h, "id,title,color,product_type,gender,style\n1,A,zorblax,Truc "
+              "machin,femme,NA\n2,B,zorblax,,,\n3,C,quibble,,,\n");
     bool colour = false;
     for (size_t i = 0; i < h->r.n_gaps; i++) {
         if (strcmp(h->r.gaps[i].field, "colour") == 0) {
@@ -595,7 +613,8 @@ static void nothing_to_read(void **state)
     struct err err = {0};
     struct catalog_import_options o = {.feed = "/nowhere/feed.tsv"};
     assert_rc(catalog_import(&h->app, &o, &h->r, &err), RC_NOT_FOUND);
-    assert_rc(import_with(h, (struct catalog_import_options){.images = "/nowhere/images.zip"}, "id,title\n1,A\n", &err),
+    assert_rc(import_with(h, (struct catalog_import_options){.images = "/nowhere/images.zip"},
+                          "id,title\n1,A\n", &err),
               RC_NOT_FOUND);
     assert_rc(import_with(h, (struct catalog_import_options){0}, "", &err), RC_INVALID);
     assert_int_equal(number(h, "SELECT count(*) FROM import_run WHERE state = 'failed'"), 3);
@@ -612,10 +631,19 @@ static int group_begin(void **state)
 int main(void)
 {
 #define IN_HOUSE(test) cmocka_unit_test_setup_teardown(test, begin, end)
-    const struct CMUnitTest tests[] = {
-        IN_HOUSE(first_and_again), IN_HOUSE(one_row_changes_one_product), IN_HOUSE(variants_are_one_product),
-        IN_HOUSE(rejects_say_why), IN_HOUSE(pictures_change), IN_HOUSE(prune), IN_HOUSE(shops), IN_HOUSE(what_rank_loads),
-        IN_HOUSE(interrupted), IN_HOUSE(one_at_a_time), IN_HOUSE(dry_run), IN_HOUSE(vocabulary_gaps),
-        IN_HOUSE(near_duplicates), IN_HOUSE(nothing_to_read)};
+    const struct CMUnitTest tests[] = {IN_HOUSE(first_and_again),
+                                       IN_HOUSE(one_row_changes_one_product),
+                                       IN_HOUSE(variants_are_one_product),
+                                       IN_HOUSE(rejects_say_why),
+                                       IN_HOUSE(pictures_change),
+                                       IN_HOUSE(prune),
+                                       IN_HOUSE(shops),
+                                       IN_HOUSE(what_rank_loads),
+                                       IN_HOUSE(interrupted),
+                                       IN_HOUSE(one_at_a_time),
+                                       IN_HOUSE(dry_run),
+                                       IN_HOUSE(vocabulary_gaps),
+                                       IN_HOUSE(near_duplicates),
+                                       IN_HOUSE(nothing_to_read)};
     return cmocka_run_group_tests(tests, group_begin, NULL);
 }

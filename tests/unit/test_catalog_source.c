@@ -23,7 +23,8 @@ struct entry {
 
 static void le(struct buf *b, uint64_t v, int bytes)
 {
-    for (int i = 0; i < bytes; i++) buf_addc(b, (char)(v >> (8 * i)));
+    for (int i = 0; i < bytes; i++)
+        buf_addc(b, (char)(v >> (8 * i)));
 }
 
 static size_t pack(const struct entry *e, uint8_t *out, size_t cap)
@@ -33,7 +34,8 @@ static size_t pack(const struct entry *e, uint8_t *out, size_t cap)
         memcpy(out, e->data, n);
         return n;
     }
-    z_stream s = {.next_in = (Bytef *)(uintptr_t)e->data, .avail_in = (uInt)n, .next_out = out, .avail_out = (uInt)cap};
+    z_stream s = {
+        .next_in = (Bytef *)(uintptr_t)e->data, .avail_in = (uInt)n, .next_out = out, .avail_out = (uInt)cap};
     assert_int_equal(deflateInit2(&s, 6, Z_DEFLATED, -MAX_WBITS, 8, Z_DEFAULT_STRATEGY), Z_OK);
     assert_int_equal(deflate(&s, Z_FINISH), Z_STREAM_END);
     deflateEnd(&s);
@@ -124,7 +126,8 @@ static void zip_reads(void **state)
 /* Every cut and every changed byte: an error or the right bytes, never a crash. */
 static void zip_damaged(void **state)
 {
-    static const struct entry entries[] = {{"a.jpg", "stored bytes", false}, {"b.jpg", "deflated deflated deflated", true}};
+    static const struct entry entries[] = {{"a.jpg", "stored bytes", false},
+                                           {"b.jpg", "deflated deflated deflated", true}};
     struct buf b = BUF_INIT((size_t)1 << 20);
     write_zip(entries, 2, &b);
     int opened = 0, wrong = 0;
@@ -160,18 +163,44 @@ static void zip_damaged(void **state)
 static void private_addresses(void **state)
 {
     (void)state;
-    const struct { const char *address; bool is_private; } cases[] = {
-        {"127.0.0.1", true}, {"10.1.2.3", true}, {"172.16.0.1", true}, {"172.31.255.255", true}, {"172.32.0.1", false},
-        {"192.168.1.1", true}, {"169.254.169.254", true}, {"100.64.0.1", true}, {"0.0.0.0", true}, {"224.0.0.1", true},
-        {"255.255.255.255", true}, {"8.8.8.8", false}, {"93.184.216.34", false}, {"198.18.0.1", true},
-        {"::1", true}, {"::", true}, {"fe80::1", true}, {"fc00::1", true}, {"fd12::1", true}, {"ff02::1", true},
-        {"::ffff:127.0.0.1", true}, {"::ffff:8.8.8.8", false}, {"64:ff9b::a00:1", true}, {"64:ff9b::808:808", false},
-        {"2002:7f00:1::", true}, {"2002:808:808::", false}, {"2001:db8::1", true}, {"2606:4700::1111", false}};
+    const struct {
+        const char *address;
+        bool is_private;
+    } cases[] = {{"127.0.0.1", true},
+                 {"10.1.2.3", true},
+                 {"172.16.0.1", true},
+                 {"172.31.255.255", true},
+                 {"172.32.0.1", false},
+                 {"192.168.1.1", true},
+                 {"169.254.169.254", true},
+                 {"100.64.0.1", true},
+                 {"0.0.0.0", true},
+                 {"224.0.0.1", true},
+                 {"255.255.255.255", true},
+                 {"8.8.8.8", false},
+                 {"93.184.216.34", false},
+                 {"198.18.0.1", true},
+                 {"::1", true},
+                 {"::", true},
+                 {"fe80::1", true},
+                 {"fc00::1", true},
+                 {"fd12::1", true},
+                 {"ff02::1", true},
+                 {"::ffff:127.0.0.1", true},
+                 {"::ffff:8.8.8.8", false},
+                 {"64:ff9b::a00:1", true},
+                 {"64:ff9b::808:808", false},
+                 {"2002:7f00:1::", true},
+                 {"2002:808:808::", false},
+                 {"2001:db8::1", true},
+                 {"2606:4700::1111", false}};
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
         struct sockaddr_in v4 = {.sin_family = AF_INET};
         struct sockaddr_in6 v6 = {.sin6_family = AF_INET6};
         bool is6 = strchr(cases[i].address, ':') != NULL;
-        assert_int_equal(inet_pton(is6 ? AF_INET6 : AF_INET, cases[i].address, is6 ? (void *)&v6.sin6_addr : &v4.sin_addr), 1);
+        assert_int_equal(
+            inet_pton(is6 ? AF_INET6 : AF_INET, cases[i].address, is6 ? (void *)&v6.sin6_addr : &v4.sin_addr),
+            1);
         bool got = catalog_address_is_private(is6 ? (struct sockaddr *)&v6 : (struct sockaddr *)&v4);
         if (got != cases[i].is_private) fail_msg("%s", cases[i].address);
     }
@@ -232,7 +261,8 @@ static void server_end(struct server *s)
     close(s->fd);
 }
 
-static void get(struct server *s, const char *stamp, size_t max_bytes, bool allow_private, struct catalog_fetch *job)
+static void get(struct server *s, const char *stamp, size_t max_bytes, bool allow_private,
+                struct catalog_fetch *job)
 {
     static char url[64];
     snprintf(url, sizeof url, "http://127.0.0.1:%u/a.jpg", s->port);
@@ -296,8 +326,10 @@ static void masks(void **state)
         int w = 0, h = 0;
         for (int i = 0; i < 300 * 200; i++) {
             int x = i % 300, y = i / 300;
-            bool in = turn == 0 ? false : turn == 1 ? true : turn == 2 ? (x - 150) * (x - 150) + (y - 100) * (y - 100) < 8000
-                                                                       : (x ^ y) & 1;
+            bool in = turn == 0   ? false
+                      : turn == 1 ? true
+                      : turn == 2 ? (x - 150) * (x - 150) + (y - 100) * (y - 100) < 8000
+                                  : (x ^ y) & 1;
             alpha[i] = in ? 255 : 0;
         }
         catalog_mask_pack(&m, &b);
@@ -312,7 +344,8 @@ static void masks(void **state)
             assert_rc(catalog_mask_unpack((struct str){b.p, cut}, &w, &h, &back, &err), RC_CORRUPT);
         buf_release(&b);
     }
-    assert_rc(catalog_mask_unpack(STR("\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff"), &(int){0}, &(int){0}, &(uint8_t *){NULL}, &err),
+    assert_rc(catalog_mask_unpack(STR("\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff"), &(int){0}, &(int){0},
+                                  &(uint8_t *){NULL}, &err),
               RC_CORRUPT);
 }
 

@@ -29,7 +29,7 @@ class Locked:
             self.run = lambda x: backbone(x.cuda()).cpu().numpy()
             return
         model = ov.convert_model(backbone, example_input=torch.zeros(2, 3, SIDE, SIDE), input=[-1, 3, SIDE, SIDE])
-        compiled = ov.Core().compile_model(model, "CPU", {"INFERENCE_PRECISION_HINT": "bf16"})
+        compiled = ov.Core().compile_model(model, "CPU", {"INFERENCE_PRECISION_HINT": "bf16", "INFERENCE_NUM_THREADS": torch.get_num_threads()})
         self.run = lambda x: compiled(x.numpy())[0]
 
     @torch.no_grad()
@@ -84,6 +84,7 @@ def main():
     ap.add_argument("--drawn-views", type=int, default=3)
     ap.add_argument("--negatives", type=int, default=3000)
     ap.add_argument("--seed", type=int, default=2)
+    ap.add_argument("--only", default="", metavar="PREFIX", help="only what begins so, to run several at once on a busy machine")
     o = ap.parse_args()
     torch.manual_seed(o.seed)
     np.random.seed(o.seed)
@@ -91,7 +92,7 @@ def main():
     folder = Path(WORK / "features")
     folder.mkdir(exist_ok=True)
     for name, count, pixels in parts(pictures, o):
-        if (folder / f"{name}.npy").exists():
+        if not name.startswith(o.only) or (folder / f"{name}.npy").exists():
             continue
         found = [backbone(pixels(slice(i, min(i + BATCH, count)))) for i in Progress(range(0, count, BATCH), name)]
         np.save(folder / f"{name}.npy", np.concatenate(found))

@@ -104,19 +104,10 @@ static enum rc open_blobs(struct app *app, struct err *err)
 /* Beside the program in a source tree (build/penderie), or below share/ where it is installed. */
 static enum rc find_model(const struct config *config, char dir[static PATH_MAX], struct err *err)
 {
-    static const char *const places[] = {"../models/penderie-fashion",
-                                         "../share/penderie/models/penderie-fashion"};
     const char *set = config_string(config, "model_dir");
-    if (*set) {
-        int n = snprintf(dir, PATH_MAX, "%s", set);
-        return n < 0 || n >= PATH_MAX ? err_set(err, RC_INVALID, "model_dir: path too long") : RC_OK;
-    }
-    for (size_t i = 0; i < sizeof places / sizeof *places; i++) {
-        enum rc rc = fs_beside_program(places[i], dir, PATH_MAX, err);
-        if (rc) return rc;
-        if (fs_is_dir(dir)) return RC_OK;
-    }
-    return err_set(err, RC_NOT_FOUND, "no model package beside the program; set model_dir to one");
+    if (!*set) return infer_default_dir(dir, PATH_MAX, err);
+    int n = snprintf(dir, PATH_MAX, "%s", set);
+    return n < 0 || n >= PATH_MAX ? err_set(err, RC_INVALID, "model_dir: path too long") : RC_OK;
 }
 
 static enum rc open_model(struct app *app, unsigned parts, struct err *err)

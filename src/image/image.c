@@ -82,8 +82,25 @@ static enum rc damaged(struct err *err)
                    "this picture is damaged or cut off: send it again, or save it anew and send that");
 }
 
+/* Whether the decoder stops after the first scan: a sequential JPEG whose first scan holds all components
+ * (libjpeg's has_multiple_scans is false then), as nearly every camera writes. */
+static bool jpeg_one_scan(struct str bytes)
+{
+    const unsigned char *p = (const unsigned char *)bytes.p;
+    int components = 0;
+    for (size_t at = 2; at + 10 <= bytes.n && p[at] == 0xff;) {
+        unsigned marker = p[at + 1];
+        if (marker == 0xda) return components && p[at + 4] == components;
+        if (marker == 0xc0 || marker == 0xc1) components = p[at + 9];
+        else if (marker == 0xc2) return false;
+        at += 2 + ((size_t)p[at + 2] << 8 | p[at + 3]);
+    }
+    return false;
+}
+
 static int jpeg_scans(struct str bytes)
 {
+    if (jpeg_one_scan(bytes)) return 1;
     int n = 0;
     const char *p = bytes.p, *end = p + bytes.n;
     while ((p = memmem(p, (size_t)(end - p), "\xff\xda", 2))) {

@@ -37,9 +37,12 @@ enum rc answer_query(const struct answer_options *o, struct rank_query *q, struc
     const struct {
         const char *option, *text;
         struct rank_values *to;
-    } values[] = {{"category", o->category, &f->category}, {"colour", o->colour, &f->colour},
-                  {"gender", o->gender, &f->gender},       {"season", o->season, &f->season},
-                  {"style", o->style, &f->style},          {"brand", o->brand, &f->brand},
+    } values[] = {{"category", o->category, &f->category},
+                  {"colour", o->colour, &f->colour},
+                  {"gender", o->gender, &f->gender},
+                  {"season", o->season, &f->season},
+                  {"style", o->style, &f->style},
+                  {"brand", o->brand, &f->brand},
                   {"size", o->size, &f->size}};
     *f = RANK_FILTER_NONE;
     f->shop = o->shop ? str_of(o->shop) : STR("");

@@ -13,8 +13,9 @@ const struct cli_command cli_recommend = {
     .name = "recommend",
     .summary = "find products like what photos show",
     .usage = "PATH...",
-    .details = "A PATH is a picture or a folder of them. A picture that cannot be read gets a message, the others\n"
-               "go on, and the exit status is 1. With --json, one object a line in the order of the paths.",
+    .details =
+        "A PATH is a picture or a folder of them. A picture that cannot be read gets a message, the others\n"
+        "go on, and the exit status is 1. With --json, one object a line in the order of the paths.",
     .run = run,
 };
 
@@ -83,7 +84,8 @@ static enum rc collect_all(struct recommend *r, char **operands, int n, struct e
     r->path = calloc(r->n, sizeof *r->path);
     if (!r->path) return err_set(err, RC_NOMEM, "out of memory");
     const char *p = r->paths.p;
-    for (size_t i = 0; i < r->n; i++, p += strlen(p) + 1) r->path[i] = p;
+    for (size_t i = 0; i < r->n; i++, p += strlen(p) + 1)
+        r->path[i] = p;
     return RC_OK;
 }
 
@@ -112,7 +114,9 @@ static enum rc run(int argc, char **argv, struct err *err)
     cli_catch_signals();
     if (!rc) rc = cli_config(file, &sets, &config, err);
     if (!rc) rc = image_startup("penderie", err);
-    if (!rc) rc = app_open(&r.app, config, cli_modules, data, APP_CATALOG | APP_MODEL | APP_RANK | APP_READ_ONLY, err);
+    if (!rc)
+        rc = app_open(&r.app, config, cli_modules, data, APP_CATALOG | APP_MODEL | APP_RANK | APP_READ_ONLY,
+                      err);
     if (!rc) {
         size_t most = r.n < r.app.job_workers ? r.n : r.app.job_workers;
         const struct cli_fan fan = {"recommend", name_of, recommend_one, &r, r.n, most ? (unsigned)most : 1};

@@ -13,8 +13,9 @@ const struct cli_command cli_search = {
     .name = "search",
     .summary = "find products by words (French or English), by a picture, or by both",
     .usage = "[WORDS...]",
-    .details = "All WORDS are one query; --queries FILE holds one query a line. With --json, one object a line in\n"
-               "the order of the queries.",
+    .details =
+        "All WORDS are one query; --queries FILE holds one query a line. With --json, one object a line in\n"
+        "the order of the queries.",
     .run = run,
 };
 
@@ -153,7 +154,9 @@ static enum rc run(int argc, char **argv, struct err *err)
     cli_catch_signals();
     if (!rc) rc = cli_config(file, &sets, &config, err);
     if (!rc) rc = image_startup("penderie", err);
-    if (!rc) rc = app_open(&s.app, config, cli_modules, data, APP_CATALOG | APP_MODEL | APP_RANK | APP_READ_ONLY, err);
+    if (!rc)
+        rc = app_open(&s.app, config, cli_modules, data, APP_CATALOG | APP_MODEL | APP_RANK | APP_READ_ONLY,
+                      err);
     if (!rc) {
         rc = search_all(&s, picture, err);
         app_close(&s.app);

@@ -2,13 +2,13 @@
 #include "base/module.h"
 #include "cli/cli.h"
 
-extern const struct cli_command cli_serve, cli_demo, cli_import, cli_reembed, cli_label, cli_recommend, cli_search,
-    cli_config_command, cli_openapi;
+extern const struct cli_command cli_serve, cli_demo, cli_import, cli_reembed, cli_label, cli_recommend,
+    cli_search, cli_config_command, cli_openapi;
 extern const struct module app_module, http_module, job_module, catalog_module, rank_module, demo_module;
 
 const struct cli_command *const cli_commands[] = {
-    &cli_serve,  &cli_demo,           &cli_import,  &cli_reembed, &cli_label, &cli_recommend,
-    &cli_search, &cli_config_command, &cli_openapi, NULL,
+    &cli_serve,     &cli_demo,   &cli_import,         &cli_reembed, &cli_label,
+    &cli_recommend, &cli_search, &cli_config_command, &cli_openapi, NULL,
 };
 
 const struct module *const cli_modules[] = {

@@ -41,7 +41,8 @@ static void work(void *task, unsigned worker)
 static void print(struct state *s, struct slot *slot)
 {
     pthread_mutex_lock(&s->lock);
-    while (!slot->done) pthread_cond_wait(&s->finished, &s->lock);
+    while (!slot->done)
+        pthread_cond_wait(&s->finished, &s->lock);
     pthread_mutex_unlock(&s->lock);
     if (slot->err.code) {
         s->failed++;
@@ -93,7 +94,8 @@ enum rc cli_fan_run(const struct cli_fan *fan, struct err *err)
     enum rc rc = queue_create(fan->command, fan->workers, WINDOW, &workers, err);
     if (!rc) rc = run(s, workers, err);
     queue_destroy(workers);
-    for (size_t i = 0; i < WINDOW; i++) buf_release(&s->slots[i].line);
+    for (size_t i = 0; i < WINDOW; i++)
+        buf_release(&s->slots[i].line);
     pthread_cond_destroy(&s->finished);
     pthread_mutex_destroy(&s->lock);
     free(s);

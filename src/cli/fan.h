@@ -14,11 +14,11 @@
  * counted; the others go on. */
 typedef enum rc (*cli_fan_fn)(void *ctx, size_t index, unsigned worker, struct buf *line, struct err *err);
 struct cli_fan {
-    const char *command;              /* "search": for messages and progress */
+    const char *command; /* "search": for messages and progress */
     const char *(*name)(void *ctx, size_t index);
     cli_fan_fn work;
     void *ctx;
-    size_t n;                         /* tasks */
+    size_t n; /* tasks */
     unsigned workers;
 };
 /* RC_STOPPED when interrupted; RC_UNPROCESSABLE when some failed, after all the others were answered. */

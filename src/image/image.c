@@ -91,8 +91,10 @@ static bool jpeg_one_scan(struct str bytes)
     for (size_t at = 2; at + 10 <= bytes.n && p[at] == 0xff;) {
         unsigned marker = p[at + 1];
         if (marker == 0xda) return components && p[at + 4] == components;
-        if (marker == 0xc0 || marker == 0xc1) components = p[at + 9];
-        else if (marker == 0xc2) return false;
+        if (marker == 0xc0 || marker == 0xc1)
+            components = p[at + 9];
+        else if (marker == 0xc2)
+            return false;
         at += 2 + ((size_t)p[at + 2] << 8 | p[at + 3]);
     }
     return false;

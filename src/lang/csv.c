@@ -19,8 +19,8 @@ static enum rc read_row(struct csv *c, struct str *fields, size_t *n_fields, str
             c->at++;
             for (;; c->at++) {
                 if (c->at >= c->n)
-                    return err_set(err, RC_INVALID, "%s:%d: column %zu: the quote is never closed",
-                                   c->path, c->row_line, *n_fields + 1);
+                    return err_set(err, RC_INVALID, "%s:%d: column %zu: the quote is never closed", c->path,
+                                   c->row_line, *n_fields + 1);
                 if (c->text[c->at] == '"' && (c->at + 1 >= c->n || c->text[c->at + 1] != '"')) break;
                 if (c->text[c->at] == '"') c->at++;
                 c->line += c->text[c->at] == '\n';
@@ -28,10 +28,11 @@ static enum rc read_row(struct csv *c, struct str *fields, size_t *n_fields, str
             }
             c->at++;
             if (c->at < c->n && !strchr(",\r\n", c->text[c->at]))
-                return err_set(err, RC_INVALID, "%s:%d: column %zu: text behind the closing quote",
-                               c->path, c->row_line, *n_fields + 1);
+                return err_set(err, RC_INVALID, "%s:%d: column %zu: text behind the closing quote", c->path,
+                               c->row_line, *n_fields + 1);
         } else {
-            while (c->at < c->n && !strchr(",\r\n", c->text[c->at])) *to++ = c->text[c->at++];
+            while (c->at < c->n && !strchr(",\r\n", c->text[c->at]))
+                *to++ = c->text[c->at++];
         }
         fields[(*n_fields)++] = str_trim((struct str){start, (size_t)(to - start)});
         if (c->at >= c->n || c->text[c->at] != ',') break;
@@ -60,7 +61,8 @@ enum rc csv_next(struct csv *c, bool *more, struct err *err)
     if (n > c->n_columns)
         return err_set(err, RC_INVALID, "%s:%d: column %zu: the header has only %zu columns", c->path,
                        c->row_line, n, c->n_columns);
-    for (; n < c->n_columns; n++) c->field[n] = STR("");
+    for (; n < c->n_columns; n++)
+        c->field[n] = STR("");
     return RC_OK;
 }
 

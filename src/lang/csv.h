@@ -7,10 +7,10 @@
 
 enum { CSV_MAX_COLUMNS = 32 };
 struct csv {
-    const char *path;     /* for messages */
-    char *text;           /* unquoted in place */
+    const char *path; /* for messages */
+    char *text;       /* unquoted in place */
     size_t n, at;
-    int line, row_line;   /* of the reader, and of the row returned last */
+    int line, row_line; /* of the reader, and of the row returned last */
     struct str header[CSV_MAX_COLUMNS], field[CSV_MAX_COLUMNS];
     size_t n_columns;
 };

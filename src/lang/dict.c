@@ -2,7 +2,10 @@
 
 #include <string.h>
 
-static enum rc no_memory(struct err *err) { return err_set(err, RC_NOMEM, "no memory for the catalogue's words"); }
+static enum rc no_memory(struct err *err)
+{
+    return err_set(err, RC_NOMEM, "no memory for the catalogue's words");
+}
 
 enum rc lang_dict_create(struct lang_dict **out, struct err *err)
 {
@@ -32,7 +35,8 @@ static struct str brand_key(const struct lang_dict *d, uint32_t i) { return d->b
 static uint32_t *slot_of(const struct lang_dict *d, const struct dict_table *t, key_fn key_of, struct str key)
 {
     size_t mask = t->n - 1, i = (str_hash(key) * 0x9e3779b97f4a7c15u >> 20) & mask;
-    while (t->slot[i] && !str_eq(key_of(d, t->slot[i] - 1), key)) i = (i + 1) & mask;
+    while (t->slot[i] && !str_eq(key_of(d, t->slot[i] - 1), key))
+        i = (i + 1) & mask;
     return &t->slot[i];
 }
 
@@ -88,8 +92,10 @@ enum rc lang_dict_add_brand(struct lang_dict *d, struct str brand, struct err *e
     lang_fold(brand, &folded);
     uint8_t words = folded.n > 0;
     for (size_t i = 0; i < folded.n; i++) {
-        if (folded.p[i] != ' ') buf_addc(&key, folded.p[i]);
-        else words++;
+        if (folded.p[i] != ' ')
+            buf_addc(&key, folded.p[i]);
+        else
+            words++;
     }
     uint32_t *slot = slot_of(d, &d->by_brand, brand_key, buf_str(&key));
     if (key.n == 0 || folded.failed || key.failed) {
@@ -156,9 +162,11 @@ size_t lang_dict_brands(const struct lang_dict *d, struct str prefix, struct str
         size_t at = n < cap ? n++ : cap;
         if (at == cap && (cap == 0 || best[cap - 1]->count >= b->count)) continue;
         if (at == cap) at--;
-        for (; at > 0 && best[at - 1]->count < b->count; at--) best[at] = best[at - 1];
+        for (; at > 0 && best[at - 1]->count < b->count; at--)
+            best[at] = best[at - 1];
         best[at] = b;
     }
-    for (size_t i = 0; i < n; i++) out[i] = best[i]->name;
+    for (size_t i = 0; i < n; i++)
+        out[i] = best[i]->name;
     return n;
 }

@@ -17,15 +17,15 @@
 enum { LEX_ARTICLE = VOCAB_FIELDS, LEX_HINT, LEX_FILLER, LEX_KINDS };
 enum { LEX_LEVELS = 4, LEX_MAX_PHRASE = 6, LEX_KEY_BYTES = 256 };
 
-struct lex_entry {           /* one meaning of a phrase */
-    uint8_t kind;            /* enum vocab_field, or one of the above */
-    uint8_t lang;            /* bit (1 << enum lang_code) */
-    uint16_t item;           /* index into items[kind] */
+struct lex_entry { /* one meaning of a phrase */
+    uint8_t kind;  /* enum vocab_field, or one of the above */
+    uint8_t lang;  /* bit (1 << enum lang_code) */
+    uint16_t item; /* index into items[kind] */
     float weight;
-    uint32_t next;           /* further meanings of the same key; 0: none */
+    uint32_t next; /* further meanings of the same key; 0: none */
 };
 
-struct lex_value {           /* a value of a field with a weight: "Navy Blue:0.7" */
+struct lex_value { /* a value of a field with a weight: "Navy Blue:0.7" */
     uint8_t kind;
     uint16_t item;
     float weight;
@@ -40,10 +40,10 @@ struct lex_item {
     struct str synonyms[LANG_CODES]; /* as written in the file, '|' between */
 };
 
-struct lex_word {            /* for spelling: a word, or a whole phrase written together */
+struct lex_word { /* for spelling: a word, or a whole phrase written together */
     struct str word;
-    uint64_t letters;        /* which letters occur: bit a..z, 26 digits */
-    struct str sound;        /* lang_key(3) */
+    uint64_t letters; /* which letters occur: bit a..z, 26 digits */
+    struct str sound; /* lang_key(3) */
 };
 
 struct vocab {
@@ -53,7 +53,10 @@ struct vocab {
     const char *const *names[LEX_KINDS];
     struct lex_entry *entries; /* entries[0] is unused */
     size_t n_entries, cap_entries;
-    struct lex_slot { uint64_t hash; uint32_t entry; } *slots; /* open addressing, power of two */
+    struct lex_slot {
+        uint64_t hash;
+        uint32_t entry;
+    } * slots; /* open addressing, power of two */
     size_t n_slots, used_slots;
     struct lex_word *words;
     size_t n_words;

@@ -6,21 +6,32 @@
 
 /* Latin-1 Supplement and Latin Extended-A from U+00C0 on, without case and accents. '.' stands for what is
  * no letter, '2' for two letters, which two_letters() knows. */
-static const char fold_c0[] =
-    "aaaaaa2ceeeeiiii2nooooo.ouuuuy22aaaaaa2ceeeeiiii2nooooo.ouuuuy2y"
-    "aaaaaaccccccccddddeeeeeeeeeegggggggghhhhiiiiiiiiii22jjkkklllllll"
-    "lllnnnnnnnnnoooooo22rrrrrrssssssssttttttuuuuuuuuuuuuwwyyyzzzzzzs";
+static const char fold_c0[] = "aaaaaa2ceeeeiiii2nooooo.ouuuuy22aaaaaa2ceeeeiiii2nooooo.ouuuuy2y"
+                              "aaaaaaccccccccddddeeeeeeeeeegggggggghhhhiiiiiiiiii22jjkkklllllll"
+                              "lllnnnnnnnnnoooooo22rrrrrrssssssssttttttuuuuuuuuuuuuwwyyyzzzzzzs";
 
 static const char *two_letters(uint32_t cp)
 {
     switch (cp) {
-    case 0xc6: case 0xe6: return "ae";
-    case 0xd0: case 0xf0: return "dh";
-    case 0xde: case 0xfe: return "th";
-    case 0xdf: return "ss";
-    case 0x132: case 0x133: return "ij";
-    case 0x152: case 0x153: return "oe";
-    default: return "";
+    case 0xc6:
+    case 0xe6:
+        return "ae";
+    case 0xd0:
+    case 0xf0:
+        return "dh";
+    case 0xde:
+    case 0xfe:
+        return "th";
+    case 0xdf:
+        return "ss";
+    case 0x132:
+    case 0x133:
+        return "ij";
+    case 0x152:
+    case 0x153:
+        return "oe";
+    default:
+        return "";
     }
 }
 
@@ -36,9 +47,12 @@ static size_t fold_foreign(uint32_t cp, char out[static 4])
     if (cp < 0x180 || (cp >= 0x2000 && cp < 0x2c00) || (cp >= 0x3000 && cp < 0x3040) ||
         (cp >= 0xfe00 && cp < 0xfe70) || (cp >= 0xff00 && cp < 0xff10) || cp == 0xfffd || cp >= 0x1f000)
         return 0;
-    if (cp >= 0x391 && cp <= 0x3a9) cp += 32;
-    else if (cp >= 0x410 && cp <= 0x42f) cp += 32;
-    else if (cp >= 0x400 && cp <= 0x40f) cp += 80;
+    if (cp >= 0x391 && cp <= 0x3a9)
+        cp += 32;
+    else if (cp >= 0x410 && cp <= 0x42f)
+        cp += 32;
+    else if (cp >= 0x400 && cp <= 0x40f)
+        cp += 80;
     return str_utf8_put(cp, out);
 }
 
@@ -156,7 +170,8 @@ struct stemmers {
 static void stemmers_free(void *p)
 {
     struct stemmers *s = p;
-    for (int i = 0; i < LANG_CODES; i++) sb_stemmer_delete(s->of[i]);
+    for (int i = 0; i < LANG_CODES; i++)
+        sb_stemmer_delete(s->of[i]);
     free(s);
 }
 
@@ -193,19 +208,23 @@ size_t lang_stem(enum lang_code code, struct str word, char out[static LANG_WORD
 
 bool lang_is_stopword(struct str word)
 {
-    static const char *const words[] = {/* sorted: searched by halves */
-        "a", "ai", "an", "and", "au", "aux", "avec", "by", "c", "ce", "ces", "cet", "cette", "d", "dans",
-        "de", "des", "du", "en", "est", "et", "for", "from", "i", "il", "in", "is", "j", "je", "l", "la",
-        "le", "les", "ma", "me", "mes", "moi", "mon", "my", "n", "nos", "notre", "of", "on", "or", "ou",
-        "our", "par", "pour", "qu", "que", "qui", "sa", "ses", "some", "son", "sur", "ta", "tes", "that",
-        "the", "to", "ton", "un", "une", "vos", "votre", "with", "y", "your"};
+    static const char *const words[] = {
+        /* sorted: searched by halves */
+        "a",     "ai",  "an",   "and", "au",  "aux",   "avec",  "by",   "c",   "ce",  "ces",  "cet",
+        "cette", "d",   "dans", "de",  "des", "du",    "en",    "est",  "et",  "for", "from", "i",
+        "il",    "in",  "is",   "j",   "je",  "l",     "la",    "le",   "les", "ma",  "me",   "mes",
+        "moi",   "mon", "my",   "n",   "nos", "notre", "of",    "on",   "or",  "ou",  "our",  "par",
+        "pour",  "qu",  "que",  "qui", "sa",  "ses",   "some",  "son",  "sur", "ta",  "tes",  "that",
+        "the",   "to",  "ton",  "un",  "une", "vos",   "votre", "with", "y",   "your"};
     size_t lo = 0, hi = sizeof words / sizeof *words;
     while (lo < hi) {
         size_t mid = (lo + hi) / 2;
         int c = str_cmp(word, str_of(words[mid]));
         if (c == 0) return true;
-        if (c < 0) hi = mid;
-        else lo = mid + 1;
+        if (c < 0)
+            hi = mid;
+        else
+            lo = mid + 1;
     }
     return false;
 }
@@ -252,7 +271,8 @@ static size_t without_doubles(char *w, size_t n)
     size_t m = 0;
     for (size_t i = 0; i < n; i++)
         if (m == 0 || w[i] != w[m - 1] || (w[i] >= '0' && w[i] <= '9')) w[m++] = w[i];
-    while (m > 3 && w[m - 1] == 'e') m--;
+    while (m > 3 && w[m - 1] == 'e')
+        m--;
     return m;
 }
 
@@ -262,11 +282,12 @@ struct sound {
 
 /* Spellings that sound alike in French (and nearly so in English), longest first. */
 static const struct sound sounds[] = {
-    {"eau", "o"}, {"aux", "o"}, {"sce", "se"}, {"sci", "si"}, {"oo", "u"}, {"ou", "u"}, {"au", "o"}, {"ph", "f"}, {"qu", "k"},
-    {"ck", "k"}, {"ch", "C"},   {"sh", "C"}, {"th", "t"}, {"gu", "g"}, {"ge", "j"}, {"gi", "ji"},
-    {"dj", "j"}, {"ce", "se"}, {"ci", "si"}, {"cy", "si"}, {"ai", "e"}, {"ei", "e"},
-    {"ee", "i"}, {"ea", "i"}, {"en", "an"}, {"em", "an"}, {"am", "an"}, {"om", "on"}, {"im", "in"}, {"ym", "in"},
-    {"y", "i"},  {"c", "k"},  {"z", "s"},  {"h", ""},   {"w", "v"},  {"q", "k"}, {"x", "s"},
+    {"eau", "o"}, {"aux", "o"}, {"sce", "se"}, {"sci", "si"}, {"oo", "u"},  {"ou", "u"},  {"au", "o"},
+    {"ph", "f"},  {"qu", "k"},  {"ck", "k"},   {"ch", "C"},   {"sh", "C"},  {"th", "t"},  {"gu", "g"},
+    {"ge", "j"},  {"gi", "ji"}, {"dj", "j"},   {"ce", "se"},  {"ci", "si"}, {"cy", "si"}, {"ai", "e"},
+    {"ei", "e"},  {"ee", "i"},  {"ea", "i"},   {"en", "an"},  {"em", "an"}, {"am", "an"}, {"om", "on"},
+    {"im", "in"}, {"ym", "in"}, {"y", "i"},    {"c", "k"},    {"z", "s"},   {"h", ""},    {"w", "v"},
+    {"q", "k"},   {"x", "s"},
 };
 
 static size_t as_it_sounds(const char *w, size_t n, char *out)
@@ -281,11 +302,14 @@ static size_t as_it_sounds(const char *w, size_t n, char *out)
         size_t len = hit ? strlen(hit->from) : 1;
         const char *to = hit ? hit->to : NULL;
         if (to)
-            for (; *to; to++) out[m++] = *to;
-        else out[m++] = w[i];
+            for (; *to; to++)
+                out[m++] = *to;
+        else
+            out[m++] = w[i];
         i += len;
     }
-    while (m > 3 && strchr("tdsp", out[m - 1])) m--; /* silent at the end */
+    while (m > 3 && strchr("tdsp", out[m - 1]))
+        m--; /* silent at the end */
     return m;
 }
 
@@ -313,15 +337,15 @@ int lang_distance(struct str a, struct str b, int limit)
     int diff = (int)a.n - (int)b.n;
     if (diff > limit || -diff > limit) return limit + 1;
     int *older = rows[0], *old = rows[1], *now = rows[2];
-    for (size_t j = 0; j <= b.n; j++) old[j] = (int)j;
+    for (size_t j = 0; j <= b.n; j++)
+        old[j] = (int)j;
     for (size_t i = 1; i <= a.n; i++) {
         int least = now[0] = (int)i;
         for (size_t j = 1; j <= b.n; j++) {
             int d = old[j - 1] + (a.p[i - 1] != b.p[j - 1]);
             if (old[j] + 1 < d) d = old[j] + 1;
             if (now[j - 1] + 1 < d) d = now[j - 1] + 1;
-            if (i > 1 && j > 1 && a.p[i - 1] == b.p[j - 2] && a.p[i - 2] == b.p[j - 1] &&
-                older[j - 2] + 1 < d)
+            if (i > 1 && j > 1 && a.p[i - 1] == b.p[j - 2] && a.p[i - 2] == b.p[j - 1] && older[j - 2] + 1 < d)
                 d = older[j - 2] + 1;
             now[j] = d;
             if (d < least) least = d;

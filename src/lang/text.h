@@ -19,7 +19,7 @@ enum { LANG_WORD_BYTES = 64 };
 struct lang_word {
     char p[LANG_WORD_BYTES]; /* folded, NUL-terminated; longer words are cut */
     size_t n;
-    size_t at, len;          /* the bytes it was read from, in the text */
+    size_t at, len; /* the bytes it was read from, in the text */
 };
 
 struct lang_words {

@@ -17,12 +17,12 @@ enum { MAX_TOKENS = 64 };
 
 struct token {
     struct str typed, word;
-    size_t at, len;  /* bytes in the text */
+    size_t at, len; /* bytes in the text */
     bool number, stop, used, filler, explained, corrected, upper;
-    bool joins;      /* "et", "ou", "and", a comma before it: what follows stands beside, not under */
+    bool joins; /* "et", "ou", "and", a comma before it: what follows stands beside, not under */
 };
 
-struct hit {         /* a matched phrase */
+struct hit { /* a matched phrase */
     size_t from, n;
     const struct lex_entry *entries;
     bool negated, list;
@@ -65,10 +65,10 @@ static bool all_digits(struct str s)
 }
 
 static const char *const joining[] = {"et", "ou", "and", "or", "ainsi", "plus", NULL};
-static const char *const french_words[] = {"de", "du", "des", "la", "le", "les", "un", "une", "pour", "avec",
-                                           "sans", "pas", "en", "au", "aux", "et", "ou", NULL};
-static const char *const english_words[] = {"the", "for", "with", "and", "of", "my", "in", "some", "without",
-                                            "not", "under", "an", NULL};
+static const char *const french_words[] = {"de",   "du",   "des", "la", "le", "les", "un", "une", "pour",
+                                           "avec", "sans", "pas", "en", "au", "aux", "et", "ou",  NULL};
+static const char *const english_words[] = {"the",  "for",     "with", "and",   "of", "my", "in",
+                                            "some", "without", "not",  "under", "an", NULL};
 
 static enum rc cut(struct reader *r, struct err *err)
 {
@@ -83,9 +83,9 @@ static enum rc cut(struct reader *r, struct err *err)
         t->stop = lang_is_stopword(t->word);
         t->upper = r->text.p[w.at] >= 'A' && r->text.p[w.at] <= 'Z';
         const struct token *before = r->n > 1 ? t - 1 : NULL;
-        t->joins = before && (is_one_of(before->word, joining) ||
-                              memchr(r->text.p + before->at + before->len, ',',
-                                     t->at - before->at - before->len));
+        t->joins =
+            before && (is_one_of(before->word, joining) ||
+                       memchr(r->text.p + before->at + before->len, ',', t->at - before->at - before->len));
         r->french += is_one_of(t->word, french_words);
         r->english += is_one_of(t->word, english_words);
     }
@@ -97,7 +97,8 @@ static enum rc cut(struct reader *r, struct err *err)
 static bool currency_at(const struct reader *r, size_t at)
 {
     struct str rest = str_trim(str_sub(r->text, at, r->text.n));
-    return str_starts(rest, STR("\xe2\x82\xac")) || str_starts(rest, STR("$")) || str_starts(rest, STR("\xc2\xa3"));
+    return str_starts(rest, STR("\xe2\x82\xac")) || str_starts(rest, STR("$")) ||
+           str_starts(rest, STR("\xc2\xa3"));
 }
 
 /* A number at token i in cents, with its currency if one stands behind or before it. *end: behind it. */
@@ -130,15 +131,17 @@ static bool amount_at(struct reader *r, size_t i, int64_t *cents, bool *currency
 
 static void use(struct reader *r, size_t from, size_t to)
 {
-    for (size_t i = from; i < to; i++) r->t[i].used = r->t[i].explained = true;
+    for (size_t i = from; i < to; i++)
+        r->t[i].used = r->t[i].explained = true;
 }
 
 static void take_prices(struct reader *r)
 {
-    static const char *const below[] = {"moins", "under", "below", "max", "maximum", "maxi", "dessous", "jusqu",
-                                        "inferieur", "upto", "within", "less", "cheaper", NULL};
-    static const char *const above[] = {"plus", "over", "above", "min", "minimum", "mini", "dessus", "partir",
-                                        "superieur", "more", NULL};
+    static const char *const below[] = {"moins",  "under",   "below",   "max",       "maximum",
+                                        "maxi",   "dessous", "jusqu",   "inferieur", "upto",
+                                        "within", "less",    "cheaper", NULL};
+    static const char *const above[] = {"plus",   "over",   "above",     "min",  "minimum", "mini",
+                                        "dessus", "partir", "superieur", "more", NULL};
     static const char *const clearly[] = {"moins", "under", "below", NULL}; /* "Air Max 90" is a shoe */
     static const char *const between[] = {"entre", "between", "from", "de", NULL};
     static const char *const link[] = {"de", "a", "than", "du", "to", "et", "and", "que", NULL};
@@ -166,7 +169,8 @@ static void take_prices(struct reader *r)
             i = end2 - 1;
         } else if (is_one_of(lead, below) && (currency || (is_one_of(lead, clearly) && a >= 1000))) {
             q->price_max_cents = a;
-            bool a_before = word > 1 && (str_eqz(r->t[word - 2].word, "a") || str_eqz(r->t[word - 2].word, "en"));
+            bool a_before =
+                word > 1 && (str_eqz(r->t[word - 2].word, "a") || str_eqz(r->t[word - 2].word, "en"));
             use(r, word - 1 - a_before, end);
             i = end - 1;
         } else if (is_one_of(lead, above) && currency) {
@@ -190,8 +194,10 @@ static const struct lex_word *find_word(const struct vocab *v, struct str word)
         size_t mid = (lo + hi) / 2;
         int c = str_cmp(word, v->words[mid].word);
         if (c == 0) return &v->words[mid];
-        if (c < 0) hi = mid;
-        else lo = mid + 1;
+        if (c < 0)
+            hi = mid;
+        else
+            lo = mid + 1;
     }
     return NULL;
 }
@@ -390,7 +396,8 @@ static const char *const negations[] = {"sans", "pas", "not", "no", "without", "
 static void note_language(struct reader *r, const struct lex_entry *e)
 {
     uint8_t langs = 0;
-    for (; e; e = lex_next(r->v, e)) langs |= e->lang;
+    for (; e; e = lex_next(r->v, e))
+        langs |= e->lang;
     r->french += langs == 1 << LANG_FR;
     r->english += langs == 1 << LANG_EN;
 }
@@ -406,19 +413,22 @@ static void match(struct reader *r)
         }
         const struct lex_entry *e = NULL;
         size_t n = r->n - i < LEX_MAX_PHRASE ? r->n - i : LEX_MAX_PHRASE;
-        for (; n > 0 && !e; n--) e = find_phrase(r, i, n);
+        for (; n > 0 && !e; n--)
+            e = find_phrase(r, i, n);
         if (e) n++;
         const struct dict_brand *brand = NULL;
         size_t of_brand = r->q->brand.p ? 0 : find_brand(r, i, &brand);
         if (of_brand > n) {
             r->q->brand = arena_str(r->arena, brand->name);
-            for (size_t k = 0; k < of_brand; k++) r->t[i + k].explained = r->t[i + k].used = true;
+            for (size_t k = 0; k < of_brand; k++)
+                r->t[i + k].explained = r->t[i + k].used = true;
             i += of_brand;
         } else if (e) {
             list |= r->t[i].joins;
             r->hits[r->n_hits++] = (struct hit){i, n, e, i < negated_until, r->t[i].joins};
             note_language(r, e);
-            for (size_t k = 0; k < n; k++) r->t[i + k].explained = true;
+            for (size_t k = 0; k < n; k++)
+                r->t[i + k].explained = true;
             i += n;
         } else {
             if (is_one_of(r->t[i].word, negations)) {
@@ -488,7 +498,8 @@ static void read_hit(struct reader *r, const struct hit *h, struct lang_values *
             add_value(h->negated ? &q->without[VOCAB_CATEGORY] : categories, item->name, w);
         } else if (e->kind == LEX_ARTICLE) {
             for (size_t i = 0; i < item->n_also && !h->negated; i++)
-                add_value(categories, v->items[VOCAB_CATEGORY][item->also[i].item].name, w * item->also[i].weight);
+                add_value(categories, v->items[VOCAB_CATEGORY][item->also[i].item].name,
+                          w * item->also[i].weight);
             add_concept(r, h->negated, -1, item, w);
         } else if (e->kind == LEX_FILLER) {
             q->cheap |= strcmp(item->name, "cheap") == 0;
@@ -529,7 +540,8 @@ static void join_categories(const struct reader *r, struct lang_values *all, con
         if (both.v[i].weight > strongest) strongest = both.v[i].weight;
     bool english = r->english > r->french;
     float keep = 1, add = 1;
-    if (strongest >= .4f && !listed) keep = add = .35f;
+    if (strongest >= .4f && !listed)
+        keep = add = .35f;
     else if (!listed) {
         both.n = 0;
         keep = english ? .5f : 1;
@@ -538,9 +550,12 @@ static void join_categories(const struct reader *r, struct lang_values *all, con
         both.n = 0;
     }
     struct lang_values out = {.n = 0};
-    for (size_t i = 0; i < both.n; i++) add_value(&out, both.v[i].name, both.v[i].weight / strongest);
-    for (size_t i = 0; i < all->n; i++) add_value(&out, all->v[i].name, all->v[i].weight * keep);
-    for (size_t i = 0; i < more->n; i++) add_value(&out, more->v[i].name, more->v[i].weight * add);
+    for (size_t i = 0; i < both.n; i++)
+        add_value(&out, both.v[i].name, both.v[i].weight / strongest);
+    for (size_t i = 0; i < all->n; i++)
+        add_value(&out, all->v[i].name, all->v[i].weight * keep);
+    for (size_t i = 0; i < more->n; i++)
+        add_value(&out, more->v[i].name, more->v[i].weight * add);
     *all = out;
 }
 
@@ -553,8 +568,10 @@ static void read_hint(struct reader *r, const struct lex_item *item, float weigh
     for (size_t i = 0; i < item->n_also; i++) {
         const struct lex_value *a = &item->also[i];
         const char *name = v->items[a->kind][a->item].name;
-        if (a->kind == VOCAB_CATEGORY) meets |= weight_of(categories, name) >= .5f;
-        else add_value(&r->q->values[a->kind], name, weight * a->weight);
+        if (a->kind == VOCAB_CATEGORY)
+            meets |= weight_of(categories, name) >= .5f;
+        else
+            add_value(&r->q->values[a->kind], name, weight * a->weight);
     }
     bool empty = categories->n == 0;
     for (size_t i = 0; i < item->n_also && empty; i++)
@@ -599,7 +616,8 @@ static void read_meanings(struct reader *r)
         qsort(values->v, values->n, sizeof *values->v, by_weight);
         float top = values->n ? values->v[0].weight : 0;
         if (f == VOCAB_CATEGORY && top > 0) /* the best reading is what was said */
-            for (size_t i = 0; i < values->n; i++) values->v[i].weight /= top;
+            for (size_t i = 0; i < values->n; i++)
+                values->v[i].weight /= top;
     }
 }
 
@@ -623,7 +641,8 @@ static void read_terms(struct reader *r)
         if (t->stop && !t->explained) continue;
         if (t->stop && lang_is_stopword(t->word)) continue;
         struct lang_term *term = &q->terms[q->n_terms++];
-        *term = (struct lang_term){.word = t->word, .typed = t->typed, .explained = t->explained, .filler = t->filler};
+        *term = (struct lang_term){
+            .word = t->word, .typed = t->typed, .explained = t->explained, .filler = t->filler};
         for (int lang = LANG_CODES; lang-- > 0;) {
             add_stem(r, term, (enum lang_code)lang, t->word);
             if (t->corrected) add_stem(r, term, (enum lang_code)lang, t->typed);
@@ -656,8 +675,8 @@ enum rc lang_understand(const struct vocab *v, const struct lang_dict *dict, str
 
 /* ---- output ---- */
 
-static const char *const field_names[VOCAB_FIELDS] = {"category", "colour", "gender", "age_group", "season",
-                                                      "style", "material", "pattern", "size"};
+static const char *const field_names[VOCAB_FIELDS] = {"category", "colour",   "gender",  "age_group", "season",
+                                                      "style",    "material", "pattern", "size"};
 
 static void write_values(const char *key, const struct lang_values *values, struct jout *out)
 {
@@ -675,7 +694,8 @@ static void write_values(const char *key, const struct lang_values *values, stru
 
 void lang_query_write(const struct lang_query *q, struct jout *out)
 {
-    for (int f = 0; f < VOCAB_FIELDS; f++) write_values(field_names[f], &q->values[f], out);
+    for (int f = 0; f < VOCAB_FIELDS; f++)
+        write_values(field_names[f], &q->values[f], out);
     char key[32];
     for (int f = 0; f < VOCAB_FIELDS; f++) {
         snprintf(key, sizeof key, "without_%s", field_names[f]);
@@ -714,7 +734,8 @@ size_t lang_suggest(const struct vocab *v, struct str prefix, const char *lang, 
                 lang_fold(one, &folded);
                 if (folded.failed || !str_starts(buf_str(&folded), prefix)) continue;
                 bool again = false;
-                for (size_t j = 0; j < n && !again; j++) again = str_ieq(out[j], one);
+                for (size_t j = 0; j < n && !again; j++)
+                    again = str_ieq(out[j], one);
                 if (!again && (one = arena_str(arena, one)).p) out[n++] = one;
             }
         }

@@ -32,7 +32,7 @@ size_t lang_dict_brands(const struct lang_dict *d, struct str prefix, struct str
 enum { LANG_MAX_VALUES = 24, LANG_MAX_TERMS = 32, LANG_MAX_CONCEPTS = 12 };
 
 struct lang_value {
-    const char *name;  /* canonical; lives with the vocab */
+    const char *name; /* canonical; lives with the vocab */
     float weight;
 };
 struct lang_values {
@@ -47,7 +47,7 @@ struct lang_phrase {
 };
 /* A thing that titles name in several ways: "polo", "ankle boots", "floral". */
 struct lang_concept {
-    int field;                 /* enum vocab_field, or -1: a kind of article */
+    int field; /* enum vocab_field, or -1: a kind of article */
     const char *name;
     float weight;
     const struct lang_phrase *phrases;
@@ -56,15 +56,15 @@ struct lang_concept {
 
 /* One word of the query that is not an article or preposition. */
 struct lang_term {
-    struct str word;           /* folded, as searched: corrected where it was misspelt */
-    struct str typed;          /* folded, as typed */
-    struct str stems[4];       /* of both, in both languages, without repetition: for full text */
+    struct str word;     /* folded, as searched: corrected where it was misspelt */
+    struct str typed;    /* folded, as typed */
+    struct str stems[4]; /* of both, in both languages, without repetition: for full text */
     size_t n_stems;
-    bool explained;            /* one of the values below says it */
-    bool filler;               /* "je cherche", "joli": says nothing about what is wanted */
+    bool explained; /* one of the values below says it */
+    bool filler;    /* "je cherche", "joli": says nothing about what is wanted */
 };
 
-struct lang_query { /* lives in the arena and the vocab */
+struct lang_query {                           /* lives in the arena and the vocab */
     struct lang_values values[VOCAB_FIELDS];  /* by enum vocab_field */
     struct lang_values without[VOCAB_FIELDS]; /* "sans", "pas", "not": these not */
     struct lang_concept concepts[LANG_MAX_CONCEPTS], unwanted[LANG_MAX_CONCEPTS];
@@ -74,8 +74,8 @@ struct lang_query { /* lives in the arena and the vocab */
     bool on_sale, cheap;
     struct lang_term terms[LANG_MAX_TERMS];
     size_t n_terms;
-    float explained;                          /* share of the terms that are explained or filler */
-    struct str corrected;                     /* the query with its spelling put right; p NULL: as typed */
+    float explained;      /* share of the terms that are explained or filler */
+    struct str corrected; /* the query with its spelling put right; p NULL: as typed */
 };
 
 /* dict may be NULL. RC_NOMEM when the arena is used up. */

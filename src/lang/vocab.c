@@ -16,17 +16,15 @@ static const struct {
     int kind;
     bool phrases; /* its synonyms are also looked for in titles */
 } files[] = {
-    {"categories", VOCAB_CATEGORY, false}, {"colours", VOCAB_COLOUR, false},
-    {"genders", VOCAB_GENDER, false},      {"age_groups", VOCAB_AGE_GROUP, false},
-    {"seasons", VOCAB_SEASON, false},      {"styles", VOCAB_STYLE, true},
-    {"materials", VOCAB_MATERIAL, true},   {"patterns", VOCAB_PATTERN, true},
-    {"sizes", VOCAB_SIZE, false},          {"articles", LEX_ARTICLE, true},
-    {"hints", LEX_HINT, false},            {"fillers", LEX_FILLER, false},
+    {"categories", VOCAB_CATEGORY, false},  {"colours", VOCAB_COLOUR, false},  {"genders", VOCAB_GENDER, false},
+    {"age_groups", VOCAB_AGE_GROUP, false}, {"seasons", VOCAB_SEASON, false},  {"styles", VOCAB_STYLE, true},
+    {"materials", VOCAB_MATERIAL, true},    {"patterns", VOCAB_PATTERN, true}, {"sizes", VOCAB_SIZE, false},
+    {"articles", LEX_ARTICLE, true},        {"hints", LEX_HINT, false},        {"fillers", LEX_FILLER, false},
 };
 enum { N_FILES = sizeof files / sizeof *files };
 
-static const char *const field_names[VOCAB_FIELDS] = {"category", "colour", "gender", "age_group", "season",
-                                                      "style", "material", "pattern", "size"};
+static const char *const field_names[VOCAB_FIELDS] = {"category", "colour",   "gender",  "age_group", "season",
+                                                      "style",    "material", "pattern", "size"};
 
 struct row { /* all borrowed from the arena */
     struct str name, group, fr, en, synonyms_fr, synonyms_en, also, google_ids, google_paths, kagl;
@@ -56,8 +54,9 @@ uint64_t lex_letters(struct str word)
 /* Words that a phrase may lose and still be itself: "lunettes (de) soleil". Others change it: "slip on". */
 static bool is_link(struct str word)
 {
-    static const char *const links[] = {"a", "au", "aux", "d", "de", "des", "du", "en", "et", "for", "la", "le",
-                                        "les", "of", "pour", "the", "to", "un", "une", "with", "avec", NULL};
+    static const char *const links[] = {"a",  "au",  "aux", "d",    "de",   "des", "du",   "en",
+                                        "et", "for", "la",  "le",   "les",  "of",  "pour", "the",
+                                        "to", "un",  "une", "with", "avec", NULL};
     for (const char *const *l = links; *l; l++)
         if (str_eqz(word, *l)) return true;
     return false;
@@ -86,7 +85,8 @@ static uint64_t key_hash(int level, struct str key)
 static struct lex_slot *slot_of(const struct vocab *v, uint64_t hash)
 {
     size_t mask = v->n_slots - 1, i = hash & mask;
-    while (v->slots[i].hash && v->slots[i].hash != hash) i = (i + 1) & mask;
+    while (v->slots[i].hash && v->slots[i].hash != hash)
+        i = (i + 1) & mask;
     return &v->slots[i];
 }
 
@@ -193,12 +193,14 @@ static enum rc read_rows(struct vocab *v, const char *folder, const char *file, 
     const char *kept = arena_strz(&v->arena, str_of(path));
     rc = kept ? csv_open(&csv, kept, text, n, err) : no_memory(err);
     while (!rc && (rc = csv_next(&csv, &more, err)) == RC_OK && more) {
-        static const char *const columns[] = {"name", "group", "fr", "en", "synonyms_fr", "synonyms_en",
-                                              "also", "google_ids", "google_paths", "kagl"};
+        static const char *const columns[] = {"name",         "group",       "fr",   "en",
+                                              "synonyms_fr",  "synonyms_en", "also", "google_ids",
+                                              "google_paths", "kagl"};
         struct row row = {.path = kept, .line = csv.row_line};
-        struct str *to[] = {&row.name, &row.group, &row.fr, &row.en, &row.synonyms_fr, &row.synonyms_en,
-                            &row.also, &row.google_ids, &row.google_paths, &row.kagl};
-        for (size_t i = 0; i < sizeof to / sizeof *to; i++) *to[i] = arena_str(&v->arena, csv_get(&csv, columns[i]));
+        struct str *to[] = {&row.name,        &row.group, &row.fr,         &row.en,           &row.synonyms_fr,
+                            &row.synonyms_en, &row.also,  &row.google_ids, &row.google_paths, &row.kagl};
+        for (size_t i = 0; i < sizeof to / sizeof *to; i++)
+            *to[i] = arena_str(&v->arena, csv_get(&csv, columns[i]));
         const char *const aliases[] = {"categories", "hints"}; /* articles and hints name their column so */
         for (size_t i = 0; i < 2; i++)
             if (csv_get(&csv, aliases[i]).p) row.also = arena_str(&v->arena, csv_get(&csv, aliases[i]));
@@ -208,7 +210,8 @@ static enum rc read_rows(struct vocab *v, const char *folder, const char *file, 
             break;
         }
         size_t at = 0;
-        while (at < rows->n && !str_eq(rows->v[at].name, row.name)) at++;
+        while (at < rows->n && !str_eq(rows->v[at].name, row.name))
+            at++;
         if (at == rows->cap) {
             size_t cap = rows->cap ? rows->cap * 2 : 64;
             struct row *p = realloc(rows->v, cap * sizeof *p);
@@ -367,7 +370,8 @@ static bool lists(struct str list, struct str word)
 static size_t count_of(struct str list)
 {
     size_t n = 1;
-    for (size_t i = 0; i < list.n; i++) n += list.p[i] == '|';
+    for (size_t i = 0; i < list.n; i++)
+        n += list.p[i] == '|';
     return n;
 }
 
@@ -554,9 +558,12 @@ enum rc vocab_open(const char *shipped, const char *house, struct vocab **out, s
     if (!v) return no_memory(err);
     v->arena = ARENA_INIT(64 << 20);
     rc = load(v, shipped ? shipped : found, house, rows, err);
-    for (size_t f = 0; f < N_FILES; f++) free(rows[f].v);
-    if (rc) vocab_close(v);
-    else *out = v;
+    for (size_t f = 0; f < N_FILES; f++)
+        free(rows[f].v);
+    if (rc)
+        vocab_close(v);
+    else
+        *out = v;
     return rc;
 }
 
@@ -732,7 +739,8 @@ static int from_google(const struct vocab *v, struct str google)
         int item = by_path(v, LEVEL_GOOGLE_PATH, path);
         if (item >= 0) return item;
         size_t cut = path.n;
-        while (cut > 0 && path.p[cut - 1] != '>') cut--;
+        while (cut > 0 && path.p[cut - 1] != '>')
+            cut--;
         path = str_trim((struct str){path.p, cut ? cut - 1 : 0});
     }
     return -1;
@@ -750,8 +758,10 @@ const char *vocab_category(const struct vocab *v, struct str product_type, struc
         item = from_google(v, google_category);
         open = true; /* Google knows only "Shoes", "Pants", "Shirts & Tops" */
     }
-    if (item < 0) item = said;
-    else if (open && said >= 0 && strcmp(items[said].group, items[item].group) == 0) item = said;
+    if (item < 0)
+        item = said;
+    else if (open && said >= 0 && strcmp(items[said].group, items[item].group) == 0)
+        item = said;
     return item < 0 ? NULL : items[item].name;
 }
 

@@ -18,8 +18,16 @@
 struct vocab;
 
 enum vocab_field {
-    VOCAB_CATEGORY, VOCAB_COLOUR, VOCAB_GENDER, VOCAB_AGE_GROUP, VOCAB_SEASON, VOCAB_STYLE,
-    VOCAB_MATERIAL, VOCAB_PATTERN, VOCAB_SIZE, VOCAB_FIELDS
+    VOCAB_CATEGORY,
+    VOCAB_COLOUR,
+    VOCAB_GENDER,
+    VOCAB_AGE_GROUP,
+    VOCAB_SEASON,
+    VOCAB_STYLE,
+    VOCAB_MATERIAL,
+    VOCAB_PATTERN,
+    VOCAB_SIZE,
+    VOCAB_FIELDS
 };
 
 /* `shipped`: the folder that comes with the program (NULL: found beside it); `house`: the retailer's own

@@ -11,13 +11,15 @@ enum { HEAD = 20, MAC = 16, MAX_BYTES = HEAD + 4 * RANK_MAX_LIMIT + MAC };
 
 static void put(uint8_t *p, uint64_t v, size_t n)
 {
-    for (size_t i = 0; i < n; i++) p[i] = (uint8_t)(v >> 8 * i);
+    for (size_t i = 0; i < n; i++)
+        p[i] = (uint8_t)(v >> 8 * i);
 }
 
 static uint64_t get(const uint8_t *p, size_t n)
 {
     uint64_t v = 0;
-    for (size_t i = 0; i < n; i++) v |= (uint64_t)p[i] << 8 * i;
+    for (size_t i = 0; i < n; i++)
+        v |= (uint64_t)p[i] << 8 * i;
     return v;
 }
 
@@ -31,7 +33,8 @@ enum rc rank_token_make(const uint8_t *key, char kind, const struct rank_answer 
     ASSERT(a->n <= RANK_MAX_LIMIT);
     put(bytes + 4, (uint64_t)clock_now_ms(), 8);
     put(bytes + 12, (uint64_t)a->generation, 8);
-    for (size_t i = 0; i < a->n; i++) put(bytes + HEAD + 4 * i, hash_of(a->items[i].id), 4);
+    for (size_t i = 0; i < a->n; i++)
+        put(bytes + HEAD + 4 * i, hash_of(a->items[i].id), 4);
     size_t n = HEAD + 4 * a->n;
     crypt_mac(key, (struct str){(const char *)bytes, n}, mac);
     memcpy(bytes + n, mac, MAC);
@@ -51,7 +54,9 @@ enum rc rank_token_read(const uint8_t *key, struct str token, struct str product
     crypt_mac(key, (struct str){(const char *)bytes, n - MAC}, mac);
     if (!crypt_equal(mac, bytes + n - MAC, MAC))
         return err_set(err, RC_INVALID, "the attribution token is none of ours");
-    *out = (struct rank_token){.kind = (char)bytes[1], .n = bytes[2], .at_ms = (int64_t)get(bytes + 4, 8),
+    *out = (struct rank_token){.kind = (char)bytes[1],
+                               .n = bytes[2],
+                               .at_ms = (int64_t)get(bytes + 4, 8),
                                .generation = (int64_t)get(bytes + 12, 8)};
     crypt_hex(mac, 8, out->id);
     if (clock_now_ms() - out->at_ms > max_age_ms)

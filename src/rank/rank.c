@@ -68,8 +68,10 @@ static enum rc load(struct rank *r, struct rank_snapshot **out, struct err *err)
     if (!rc && dim && strcmp(s->model, infer_version(r->app->model)) != 0) {
         /* Embeddings of another model live in another space: better none than wrong ones. */
         if (*s->model)
-            log_warn("rank", "the catalogue was embedded by \"%s\", the model is \"%s\": searching without "
-                     "pictures until it is imported again", s->model, infer_version(r->app->model));
+            log_warn("rank",
+                     "the catalogue was embedded by \"%s\", the model is \"%s\": searching without "
+                     "pictures until it is imported again",
+                     s->model, infer_version(r->app->model));
         s->dim = 0;
     }
     if (!rc) rc = catalog_each(tx, on_row, s, err);
@@ -172,7 +174,8 @@ size_t rank_suggest(struct rank *r, struct str text, const char *lang, struct ar
     lang_fold(text, &folded);
     if (!folded.failed && folded.n) {
         size_t m = lang_suggest(r->vocab, buf_str(&folded), lang, arena, found, 8);
-        for (size_t i = 0; i < m && n < cap; i++) out[n++] = (struct rank_suggestion){"words", found[i]};
+        for (size_t i = 0; i < m && n < cap; i++)
+            out[n++] = (struct rank_suggestion){"words", found[i]};
         m = lang_dict_brands(s->dict, buf_str(&folded), found, 4);
         for (size_t i = 0; i < m && n < cap; i++) {
             struct str name = arena_str(arena, found[i]);

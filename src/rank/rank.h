@@ -37,7 +37,8 @@ struct rank_values { /* any of these; n == 0: no condition */
 };
 
 struct rank_filter {
-    struct rank_values category, group, colour, gender, age_group, season, style, brand, size, material, pattern;
+    struct rank_values category, group, colour, gender, age_group, season, style, brand, size, material,
+        pattern;
     int64_t price_min_cents, price_max_cents; /* -1: none */
     struct str shop;                          /* "" the web shop */
     bool available_only, on_sale_only;
@@ -48,8 +49,11 @@ struct rank_filter {
  * are borrowed for the call; unknown ones do no harm. */
 enum { RANK_MAX_SEEN = 12 };
 struct rank_seen {
-    struct rank_label { struct str name; float p; } category[RANK_MAX_SEEN], colour[RANK_MAX_SEEN],
-        gender[RANK_MAX_SEEN], season[RANK_MAX_SEEN], style[RANK_MAX_SEEN];
+    struct rank_label {
+        struct str name;
+        float p;
+    } category[RANK_MAX_SEEN], colour[RANK_MAX_SEEN], gender[RANK_MAX_SEEN], season[RANK_MAX_SEEN],
+        style[RANK_MAX_SEEN];
     size_t n_category, n_colour, n_gender, n_season, n_style;
 };
 /* Other orders than the best first are among what fits the query well. */
@@ -60,52 +64,56 @@ struct infer_reading;
 void rank_see(const struct infer_reading *reading, struct rank_seen *out);
 
 struct rank_query {
-    struct str text;               /* p NULL: none */
-    const float *picture;          /* (dim) unit length, from infer_images; NULL: none */
-    const struct rank_seen *seen;  /* the labels that came with it; NULL: none */
-    struct str similar_to;         /* a product id: its own embedding and attributes */
+    struct str text;              /* p NULL: none */
+    const float *picture;         /* (dim) unit length, from infer_images; NULL: none */
+    const struct rank_seen *seen; /* the labels that came with it; NULL: none */
+    struct str similar_to;        /* a product id: its own embedding and attributes */
     struct rank_filter filter;
-    size_t limit;                  /* 1 .. RANK_MAX_LIMIT */
+    size_t limit; /* 1 .. RANK_MAX_LIMIT */
     enum rank_sort sort;
-    bool browse;                   /* nothing asked: all that the filter lets through, newest first */
-    bool facets;                   /* count the values among what the filter lets through */
-    bool distinct;                 /* leave out pictures that look the same as one before */
-    struct str cursor;             /* of an earlier answer; p NULL: the first page */
-    const char *lang;              /* "fr" or "en": of the reasons */
-    unsigned worker;               /* for infer_text */
+    bool browse;       /* nothing asked: all that the filter lets through, newest first */
+    bool facets;       /* count the values among what the filter lets through */
+    bool distinct;     /* leave out pictures that look the same as one before */
+    struct str cursor; /* of an earlier answer; p NULL: the first page */
+    const char *lang;  /* "fr" or "en": of the reasons */
+    unsigned worker;   /* for infer_text */
 };
 
 struct rank_reason {
-    const char *code;              /* "same_category", "same_colour", "matches_words", "on_sale", ... */
-    struct str text;               /* in the query's language */
+    const char *code; /* "same_category", "same_colour", "matches_words", "on_sale", ... */
+    struct str text;  /* in the query's language */
 };
 
 enum { RANK_MAX_REASONS = 4 };
 struct rank_item {
     struct str id, title, brand, link, picture; /* picture: SHA-256 in hex; p NULL or n 0: none */
     struct str category, colour, gender, style, currency;
-    int64_t price_cents, sale_cents;            /* in the shop asked for; -1: unknown, no sale */
+    int64_t price_cents, sale_cents; /* in the shop asked for; -1: unknown, no sale */
     bool available;
-    float score;                   /* 0 .. 1, for this answer only */
+    float score; /* 0 .. 1, for this answer only */
     struct rank_reason reasons[RANK_MAX_REASONS];
     size_t n_reasons;
 };
 
-struct rank_facet { const char *field; struct str value; size_t count; };
+struct rank_facet {
+    const char *field;
+    struct str value;
+    size_t count;
+};
 
 struct rank_answer { /* lives in the arena */
     struct rank_item *items;
     size_t n;
-    struct str next_cursor;        /* p NULL: the last page */
-    size_t matched;                /* how many products the filter lets through */
+    struct str next_cursor; /* p NULL: the last page */
+    size_t matched;         /* how many products the filter lets through */
     struct rank_facet *facets;
     size_t n_facets;
     int64_t generation;
-    struct str understood;         /* JSON object: what the words were taken to mean */
-    struct str corrected;          /* spelling that was searched instead; p NULL: none */
+    struct str understood; /* JSON object: what the words were taken to mean */
+    struct str corrected;  /* spelling that was searched instead; p NULL: none */
 };
 
 /* RC_INVALID: neither words nor picture nor product; a bad cursor. RC_NOT_FOUND: similar_to unknown. */
-enum rc rank_search(struct rank *r, const struct rank_query *q, struct arena *arena,
-                    struct rank_answer *out, struct err *err) MUST_USE;
+enum rc rank_search(struct rank *r, const struct rank_query *q, struct arena *arena, struct rank_answer *out,
+                    struct err *err) MUST_USE;
 #endif

@@ -18,13 +18,15 @@ static enum rc keep_values(struct rank_work *w, enum rank_field field, const str
         uint32_t code = rank_code(s, field, values->v[i]);
         if (!code) continue;
         if (a->bits[code]) {
-            for (size_t k = 0; k < s->words_in_set; k++) any[k] |= a->bits[code][k];
+            for (size_t k = 0; k < s->words_in_set; k++)
+                any[k] |= a->bits[code][k];
         } else {
             for (size_t r = 0; r < s->n; r++)
                 if (a->codes[r] == code) rank_set_bit(any, r);
         }
     }
-    for (size_t k = 0; k < s->words_in_set; k++) w->allow[k] &= any[k];
+    for (size_t k = 0; k < s->words_in_set; k++)
+        w->allow[k] &= any[k];
     return RC_OK;
 }
 
@@ -47,11 +49,12 @@ enum rc rank_filter_rows(struct rank_work *w, struct err *err)
     const struct rank_filter *f = &w->q->filter;
     w->allow = arena_array(w->arena, s->words_in_set, sizeof *w->allow);
     if (!w->allow) return no_memory(err);
-    for (size_t r = 0; r < s->n / 64; r++) w->allow[r] = ~(uint64_t)0;
+    for (size_t r = 0; r < s->n / 64; r++)
+        w->allow[r] = ~(uint64_t)0;
     if (s->n % 64) w->allow[s->n / 64] = ((uint64_t)1 << (s->n % 64)) - 1;
-    const struct rank_values *const values[RANK_FIELDS] = {
-        &f->category, &f->group, &f->colour, &f->gender, &f->age_group, &f->season,
-        &f->style, &f->brand, &f->material, &f->pattern, &f->size};
+    const struct rank_values *const values[RANK_FIELDS] = {&f->category,  &f->group,   &f->colour, &f->gender,
+                                                           &f->age_group, &f->season,  &f->style,  &f->brand,
+                                                           &f->material,  &f->pattern, &f->size};
     for (int field = 0; field < RANK_FIELDS; field++) {
         enum rc rc = keep_values(w, (enum rank_field)field, values[field], err);
         if (rc) return rc;
@@ -68,7 +71,8 @@ enum rc rank_filter_rows(struct rank_work *w, struct err *err)
     for (size_t k = 0; f->available_only && k < s->words_in_set; k++)
         w->allow[k] &= w->offers ? w->offers->available[k] : 0;
     w->matched = 0;
-    for (size_t k = 0; k < s->words_in_set; k++) w->matched += (size_t)__builtin_popcountll(w->allow[k]);
+    for (size_t k = 0; k < s->words_in_set; k++)
+        w->matched += (size_t)__builtin_popcountll(w->allow[k]);
     return RC_OK;
 }
 

@@ -17,46 +17,66 @@
 
 /* ---- parameters ---- */
 
-#define VALUES "{\"type\":\"array\",\"maxItems\":16,\"items\":{\"type\":\"string\",\"minLength\":1,\"maxLength\":200}}"
-#define FILTERS                                                                                                  \
-    {"category", HTTP_IN_QUERY, false, VALUES, "Only these categories (GET /v1/categories)."},                   \
-    {"group", HTTP_IN_QUERY, false, VALUES, "Only these groups of categories (top, bottom, footwear, ...)."},    \
-    {"colour", HTTP_IN_QUERY, false, VALUES, "Only these colours."},                                             \
-    {"gender", HTTP_IN_QUERY, false, VALUES, "Men, Women, Boys, Girls, Unisex."},                                \
-    {"age_group", HTTP_IN_QUERY, false, VALUES, "newborn, infant, toddler, kids, adult."},                       \
-    {"season", HTTP_IN_QUERY, false, VALUES, "Spring, Summer, Fall, Winter."},                                   \
-    {"style", HTTP_IN_QUERY, false, VALUES, "Casual, Formal, Sports, ..."},                                      \
-    {"brand", HTTP_IN_QUERY, false, VALUES, "Only these brands."},                                               \
-    {"size", HTTP_IN_QUERY, false, VALUES, "Only what can be had in one of these sizes."},                       \
-    {"material", HTTP_IN_QUERY, false, VALUES, "Only these materials."},                                         \
-    {"pattern", HTTP_IN_QUERY, false, VALUES, "Only these patterns."},                                           \
-    {"price_min", HTTP_IN_QUERY, false, "{\"type\":\"number\",\"minimum\":0,\"maximum\":10000000}", "At least this price."}, \
-    {"price_max", HTTP_IN_QUERY, false, "{\"type\":\"number\",\"minimum\":0,\"maximum\":10000000}", "At most this price."},  \
-    {"available", HTTP_IN_QUERY, false, "{\"type\":\"boolean\"}", "Only what is in stock."},                     \
-    {"on_sale", HTTP_IN_QUERY, false, "{\"type\":\"boolean\"}", "Only what is on sale."},                        \
-    {"shop", HTTP_IN_QUERY, false, "{\"type\":\"string\",\"maxLength\":60}", "Prices and stock of this shop; none: the web shop."}, \
-    {"limit", HTTP_IN_QUERY, false, "{\"type\":\"integer\",\"minimum\":1,\"maximum\":100,\"default\":20}", "How many at most."}, \
-    {"cursor", HTTP_IN_QUERY, false, "{\"type\":\"string\",\"maxLength\":200}", "next_cursor of the page before."}, \
-    {"sort", HTTP_IN_QUERY, false, "{\"enum\":[\"best\",\"cheapest\",\"dearest\",\"newest\"],\"default\":\"best\"}", \
-     "Orders other than the best first are among what fits well."},                                              \
-    {"facets", HTTP_IN_QUERY, false, "{\"type\":\"boolean\",\"default\":true}", "Count the values that could be filtered by."}, \
-    {"lang", HTTP_IN_QUERY, false, "{\"enum\":[\"fr\",\"en\"]}", "Language of reasons and labels; none: Accept-Language."}
+#define VALUES \
+    "{\"type\":\"array\",\"maxItems\":16,\"items\":{\"type\":\"string\",\"minLength\":1,\"maxLength\":200}}"
+#define FILTERS                                                                                                \
+    {"category", HTTP_IN_QUERY, false, VALUES, "Only these categories (GET /v1/categories)."},                 \
+        {"group", HTTP_IN_QUERY, false, VALUES,                                                                \
+         "Only these groups of categories (top, bottom, footwear, ...)."},                                     \
+        {"colour", HTTP_IN_QUERY, false, VALUES, "Only these colours."},                                       \
+        {"gender", HTTP_IN_QUERY, false, VALUES, "Men, Women, Boys, Girls, Unisex."},                          \
+        {"age_group", HTTP_IN_QUERY, false, VALUES, "newborn, infant, toddler, kids, adult."},                 \
+        {"season", HTTP_IN_QUERY, false, VALUES, "Spring, Summer, Fall, Winter."},                             \
+        {"style", HTTP_IN_QUERY, false, VALUES, "Casual, Formal, Sports, ..."},                                \
+        {"brand", HTTP_IN_QUERY, false, VALUES, "Only these brands."},                                         \
+        {"size", HTTP_IN_QUERY, false, VALUES, "Only what can be had in one of these sizes."},                 \
+        {"material", HTTP_IN_QUERY, false, VALUES, "Only these materials."},                                   \
+        {"pattern", HTTP_IN_QUERY, false, VALUES, "Only these patterns."},                                     \
+        {"price_min", HTTP_IN_QUERY, false, "{\"type\":\"number\",\"minimum\":0,\"maximum\":10000000}",        \
+         "At least this price."},                                                                              \
+        {"price_max", HTTP_IN_QUERY, false, "{\"type\":\"number\",\"minimum\":0,\"maximum\":10000000}",        \
+         "At most this price."},                                                                               \
+        {"available", HTTP_IN_QUERY, false, "{\"type\":\"boolean\"}", "Only what is in stock."},               \
+        {"on_sale", HTTP_IN_QUERY, false, "{\"type\":\"boolean\"}", "Only what is on sale."},                  \
+        {"shop", HTTP_IN_QUERY, false, "{\"type\":\"string\",\"maxLength\":60}",                               \
+         "Prices and stock of this shop; none: the web shop."},                                                \
+        {"limit", HTTP_IN_QUERY, false, "{\"type\":\"integer\",\"minimum\":1,\"maximum\":100,\"default\":20}", \
+         "How many at most."},                                                                                 \
+        {"cursor", HTTP_IN_QUERY, false, "{\"type\":\"string\",\"maxLength\":200}",                            \
+         "next_cursor of the page before."},                                                                   \
+        {"sort", HTTP_IN_QUERY, false,                                                                         \
+         "{\"enum\":[\"best\",\"cheapest\",\"dearest\",\"newest\"],\"default\":\"best\"}",                     \
+         "Orders other than the best first are among what fits well."},                                        \
+        {"facets", HTTP_IN_QUERY, false, "{\"type\":\"boolean\",\"default\":true}",                            \
+         "Count the values that could be filtered by."},                                                       \
+    {                                                                                                          \
+        "lang", HTTP_IN_QUERY, false, "{\"enum\":[\"fr\",\"en\"]}",                                            \
+            "Language of reasons and labels; none: Accept-Language."                                           \
+    }
 
 static const struct http_param search_params[] = {
     {"q", HTTP_IN_QUERY, false, "{\"type\":\"string\",\"maxLength\":500}",
      "Words, French or English. None: all that the filters let through, newest first."},
-    FILTERS, {0}};
+    FILTERS,
+    {0}};
 static const struct http_param recommend_params[] = {
-    {"q", HTTP_IN_QUERY, false, "{\"type\":\"string\",\"maxLength\":500}", "Words that go before what the photo shows."},
+    {"q", HTTP_IN_QUERY, false, "{\"type\":\"string\",\"maxLength\":500}",
+     "Words that go before what the photo shows."},
     {"piece", HTTP_IN_QUERY, false, "{\"type\":\"integer\",\"minimum\":0,\"maximum\":5}",
      "Only for this piece of the photo (its place in photo.pieces)."},
-    FILTERS, {0}};
+    FILTERS,
+    {0}};
 static const struct http_param similar_params[] = {
-    {"id", HTTP_IN_PATH, true, "{\"type\":\"string\",\"minLength\":1,\"maxLength\":200}", "The product."}, FILTERS, {0}};
+    {"id", HTTP_IN_PATH, true, "{\"type\":\"string\",\"minLength\":1,\"maxLength\":200}", "The product."},
+    FILTERS,
+    {0}};
 static const struct http_param suggest_params[] = {
-    {"q", HTTP_IN_QUERY, true, "{\"type\":\"string\",\"minLength\":1,\"maxLength\":100}", "What was typed so far."},
-    {"limit", HTTP_IN_QUERY, false, "{\"type\":\"integer\",\"minimum\":1,\"maximum\":12,\"default\":8}", "How many at most."},
-    {"lang", HTTP_IN_QUERY, false, "{\"enum\":[\"fr\",\"en\"]}", "Language of the suggestions; none: Accept-Language."},
+    {"q", HTTP_IN_QUERY, true, "{\"type\":\"string\",\"minLength\":1,\"maxLength\":100}",
+     "What was typed so far."},
+    {"limit", HTTP_IN_QUERY, false, "{\"type\":\"integer\",\"minimum\":1,\"maximum\":12,\"default\":8}",
+     "How many at most."},
+    {"lang", HTTP_IN_QUERY, false, "{\"enum\":[\"fr\",\"en\"]}",
+     "Language of the suggestions; none: Accept-Language."},
     {0}};
 
 static const char *language(const struct http_request *rq, struct str said)
@@ -76,8 +96,9 @@ static struct rank_values *values_of(struct rank_filter *f, size_t i, const char
 {
     static const char *const names[] = {"category", "group", "colour", "gender",   "age_group", "season",
                                         "style",    "brand", "size",   "material", "pattern"};
-    struct rank_values *const fields[] = {&f->category, &f->group, &f->colour, &f->gender,   &f->age_group, &f->season,
-                                          &f->style,    &f->brand, &f->size,   &f->material, &f->pattern};
+    struct rank_values *const fields[] = {&f->category,  &f->group,    &f->colour, &f->gender,
+                                          &f->age_group, &f->season,   &f->style,  &f->brand,
+                                          &f->size,      &f->material, &f->pattern};
     if (i == sizeof names / sizeof *names) return NULL;
     *name = names[i];
     return fields[i];
@@ -100,7 +121,8 @@ static void read_params(const struct http_request *rq, struct rank_query *q)
     struct rank_values *values;
     const char *name;
     *f = RANK_FILTER_NONE;
-    for (size_t i = 0; (values = values_of(f, i, &name)); i++) read_list(http_param(rq, name), values);
+    for (size_t i = 0; (values = values_of(f, i, &name)); i++)
+        read_list(http_param(rq, name), values);
     f->price_min_cents = cents(http_param_f64(rq, "price_min", -1));
     f->price_max_cents = cents(http_param_f64(rq, "price_max", -1));
     f->available_only = is_true(http_param(rq, "available"));
@@ -119,14 +141,18 @@ static void read_params(const struct http_request *rq, struct rank_query *q)
 static void write_money(struct jout *out, const char *key, int64_t v)
 {
     jout_key(out, key);
-    if (v < 0) jout_null(out);
-    else jout_dec(out, (double)v / 100, 2);
+    if (v < 0)
+        jout_null(out);
+    else
+        jout_dec(out, (double)v / 100, 2);
 }
 
 static void write_text(struct jout *out, const char *key, struct str v)
 {
-    if (v.n) jout_kstr(out, key, v);
-    else jout_kz(out, key, NULL);
+    if (v.n)
+        jout_kstr(out, key, v);
+    else
+        jout_kz(out, key, NULL);
 }
 
 static void write_item(struct jout *out, const struct rank_item *item)
@@ -160,10 +186,11 @@ static void write_item(struct jout *out, const struct rank_item *item)
     jout_end(out);
 }
 
-static void write_facets(const struct rank *rank, const struct rank_answer *a, const char *lang, struct jout *out)
+static void write_facets(const struct rank *rank, const struct rank_answer *a, const char *lang,
+                         struct jout *out)
 {
-    static const char *const labelled[VOCAB_FIELDS] = {"category", "colour", "gender", "age_group", "season",
-                                                       "style", "material", "pattern", "size"};
+    static const char *const labelled[VOCAB_FIELDS] = {"category", "colour",   "gender",  "age_group", "season",
+                                                       "style",    "material", "pattern", "size"};
     jout_key(out, "facets");
     jout_array(out);
     for (size_t i = 0; i < a->n_facets; i++) {
@@ -185,8 +212,8 @@ static void write_facets(const struct rank *rank, const struct rank_answer *a, c
 }
 
 /* The members that every answer with products has; the object stays open. */
-static enum rc answer(const struct http_request *rq, struct http_response *rs, const struct rank_query *q, char kind,
-                      struct err *err)
+static enum rc answer(const struct http_request *rq, struct http_response *rs, const struct rank_query *q,
+                      char kind, struct err *err)
 {
     struct rank_answer a;
     struct str token;
@@ -196,7 +223,8 @@ static enum rc answer(const struct http_request *rq, struct http_response *rs, c
     if (rc) return rc;
     jout_key(out, "items");
     jout_array(out);
-    for (size_t i = 0; i < a.n; i++) write_item(out, &a.items[i]);
+    for (size_t i = 0; i < a.n; i++)
+        write_item(out, &a.items[i]);
     jout_end(out);
     jout_ki64(out, "matched", (int64_t)a.matched);
     write_text(out, "next_cursor", a.next_cursor);
@@ -291,7 +319,8 @@ static void json_filter(const struct jval *json, struct rank_filter *f)
     bool b;
     *f = RANK_FILTER_NONE;
     f->shop = STR("");
-    for (size_t i = 0; (values = values_of(f, i, &name)); i++) json_values(jval_get(json, name), values);
+    for (size_t i = 0; (values = values_of(f, i, &name)); i++)
+        json_values(jval_get(json, name), values);
     if (jval_f64(jval_get(json, "price_min"), &v)) f->price_min_cents = cents(v);
     if (jval_f64(jval_get(json, "price_max"), &v)) f->price_max_cents = cents(v);
     if (jval_bool(jval_get(json, "available"), &b)) f->available_only = b;
@@ -328,7 +357,8 @@ static enum rc json_embedding(const struct http_request *rq, const float **out, 
     if (!rq->app->model) return err_set(err, RC_BUSY, "no model is loaded");
     size_t dim = infer_dim(rq->app->model);
     if (!str_eqz(model, infer_version(rq->app->model)))
-        return err_set(err, RC_CONFLICT, "the embedding is of another model than \"%s\"", infer_version(rq->app->model));
+        return err_set(err, RC_CONFLICT, "the embedding is of another model than \"%s\"",
+                       infer_version(rq->app->model));
     if (jval_len(list) != dim) return err_set(err, RC_INVALID, "an embedding has %zu numbers", dim);
     float *v = arena_array(rq->arena, dim, sizeof *v);
     double sum = 0, x;
@@ -352,7 +382,9 @@ static enum rc post_search(struct http_request *rq, struct http_response *rs, st
                            .cursor = jval_str(jval_get(json, "cursor")),
                            .sort = sort_of(jval_str(jval_get(json, "sort"))),
                            .lang = language(rq, jval_str(jval_get(json, "lang"))),
-                           .worker = rq->worker, .limit = 20, .facets = true};
+                           .worker = rq->worker,
+                           .limit = 20,
+                           .facets = true};
     int64_t limit;
     json_filter(jval_get(json, "filter"), &q.filter);
     if (jval_i64(jval_get(json, "limit"), &limit)) q.limit = (size_t)limit;
@@ -367,7 +399,12 @@ static enum rc post_search(struct http_request *rq, struct http_response *rs, st
     q.distinct = q.picture || q.similar_to.n;
     q.browse = !q.text.n && !q.picture && !q.similar_to.n;
     jout_object(&rs->json);
-    rc = answer(rq, rs, &q, q.browse ? 'b' : q.picture ? q.text.n ? 'm' : 'p' : q.similar_to.n ? 's' : 't', err);
+    rc = answer(rq, rs, &q,
+                q.browse         ? 'b'
+                : q.picture      ? q.text.n ? 'm' : 'p'
+                : q.similar_to.n ? 's'
+                                 : 't',
+                err);
     jout_end(&rs->json);
     return rc;
 }
@@ -378,8 +415,8 @@ static enum rc get_suggest(struct http_request *rq, struct http_response *rs, st
 {
     struct rank_suggestion found[12];
     (void)err;
-    size_t n = rank_suggest(rq->app->rank, http_param(rq, "q"), language(rq, http_param(rq, "lang")), rq->arena, found,
-                            (size_t)http_param_i64(rq, "limit", 8));
+    size_t n = rank_suggest(rq->app->rank, http_param(rq, "q"), language(rq, http_param(rq, "lang")), rq->arena,
+                            found, (size_t)http_param_i64(rq, "limit", 8));
     jout_object(&rs->json);
     jout_key(&rs->json, "suggestions");
     jout_array(&rs->json);
@@ -407,11 +444,14 @@ static enum rc post_feedback(struct http_request *rq, struct http_response *rs, 
     if (!rc) rc = store_begin(rq->app->ops, STORE_WRITE, &tx, err);
     if (rc) return rc;
     const char kind[2] = {t.kind, 0};
-    const struct store_value args[] = {STORE_Z(t.id), STORE_S(product), STORE_S(event), STORE_Z(kind), STORE_I(position),
-                                       STORE_I(t.generation), STORE_I(t.at_ms), STORE_I(clock_now_ms())};
-    rc = store_exec(tx, "INSERT INTO feedback (answer, product, event, kind, position, generation, answered_ms, at_ms)"
-                        " VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8) ON CONFLICT (answer, product, event) DO NOTHING",
-                    args, sizeof args / sizeof *args, NULL, err);
+    const struct store_value args[] = {STORE_Z(t.id),    STORE_S(product),       STORE_S(event),
+                                       STORE_Z(kind),    STORE_I(position),      STORE_I(t.generation),
+                                       STORE_I(t.at_ms), STORE_I(clock_now_ms())};
+    rc = store_exec(
+        tx,
+        "INSERT INTO feedback (answer, product, event, kind, position, generation, answered_ms, at_ms)"
+        " VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8) ON CONFLICT (answer, product, event) DO NOTHING",
+        args, sizeof args / sizeof *args, NULL, err);
     if (rc) {
         store_rollback(tx);
         return rc;
@@ -428,93 +468,149 @@ static enum rc post_feedback(struct http_request *rq, struct http_response *rs, 
 /* ---- tables ---- */
 
 const struct http_route rank_routes[] = {
-    {.path = "/v1/search", .method = "GET", .operation = "search", .tag = "search",
-     .summary = "Products by words, in French or English, with filters.", .handler = get_search, .roles = HTTP_ANYONE,
-     .flags = HTTP_PRODUCTS, .params = search_params, .answer_schema = "Products"},
-    {.path = "/v1/search", .method = "POST", .operation = "searchByExample", .tag = "search",
+    {.path = "/v1/search",
+     .method = "GET",
+     .operation = "search",
+     .tag = "search",
+     .summary = "Products by words, in French or English, with filters.",
+     .handler = get_search,
+     .roles = HTTP_ANYONE,
+     .flags = HTTP_PRODUCTS,
+     .params = search_params,
+     .answer_schema = "Products"},
+    {.path = "/v1/search",
+     .method = "POST",
+     .operation = "searchByExample",
+     .tag = "search",
      .summary = "Products by words, by a product, or by what a device read from a photo that stays there.",
-     .handler = post_search, .roles = HTTP_ANYONE, .flags = HTTP_PRODUCTS, .body = HTTP_BODY_JSON,
-     .body_schema = "Search", .answer_schema = "Products"},
-    {.path = "/v1/recommendations", .method = "POST", .operation = "recommend", .tag = "search",
-     .summary = "What a photo shows, and products for it. The photo is not kept.", .handler = post_recommendations,
-     .roles = HTTP_ANYONE, .flags = HTTP_PRODUCTS | HTTP_HEAVY, .params = recommend_params, .body = HTTP_BODY_PICTURE,
-     .body_schema = "Photo", .answer_schema = "Recommendations"},
-    {.path = "/v1/products/{id}/similar", .method = "GET", .operation = "listSimilar", .tag = "search",
-     .summary = "Products like this one.", .handler = get_similar, .roles = HTTP_ANYONE, .flags = HTTP_PRODUCTS,
-     .params = similar_params, .answer_schema = "Products"},
-    {.path = "/v1/suggest", .method = "GET", .operation = "suggest", .tag = "search",
-     .summary = "Completions while words are typed.", .handler = get_suggest, .roles = HTTP_ANYONE,
-     .params = suggest_params, .answer_schema = "Suggestions"},
-    {.path = "/v1/feedback", .method = "POST", .operation = "sendFeedback", .tag = "search",
-     .summary = "What became of a product that an answer listed.", .handler = post_feedback, .roles = HTTP_ANYONE,
-     .flags = HTTP_IDEMPOTENT, .body = HTTP_BODY_JSON, .body_schema = "Feedback", .answer_status = 204},
+     .handler = post_search,
+     .roles = HTTP_ANYONE,
+     .flags = HTTP_PRODUCTS,
+     .body = HTTP_BODY_JSON,
+     .body_schema = "Search",
+     .answer_schema = "Products"},
+    {.path = "/v1/recommendations",
+     .method = "POST",
+     .operation = "recommend",
+     .tag = "search",
+     .summary = "What a photo shows, and products for it. The photo is not kept.",
+     .handler = post_recommendations,
+     .roles = HTTP_ANYONE,
+     .flags = HTTP_PRODUCTS | HTTP_HEAVY,
+     .params = recommend_params,
+     .body = HTTP_BODY_PICTURE,
+     .body_schema = "Photo",
+     .answer_schema = "Recommendations"},
+    {.path = "/v1/products/{id}/similar",
+     .method = "GET",
+     .operation = "listSimilar",
+     .tag = "search",
+     .summary = "Products like this one.",
+     .handler = get_similar,
+     .roles = HTTP_ANYONE,
+     .flags = HTTP_PRODUCTS,
+     .params = similar_params,
+     .answer_schema = "Products"},
+    {.path = "/v1/suggest",
+     .method = "GET",
+     .operation = "suggest",
+     .tag = "search",
+     .summary = "Completions while words are typed.",
+     .handler = get_suggest,
+     .roles = HTTP_ANYONE,
+     .params = suggest_params,
+     .answer_schema = "Suggestions"},
+    {.path = "/v1/feedback",
+     .method = "POST",
+     .operation = "sendFeedback",
+     .tag = "search",
+     .summary = "What became of a product that an answer listed.",
+     .handler = post_feedback,
+     .roles = HTTP_ANYONE,
+     .flags = HTTP_IDEMPOTENT,
+     .body = HTTP_BODY_JSON,
+     .body_schema = "Feedback",
+     .answer_status = 204},
     {0}};
 
 #define TEXT_OR_NULL "{\"type\":[\"string\",\"null\"]}"
 #define MONEY_OR_NULL "{\"type\":[\"number\",\"null\"],\"minimum\":0}"
-#define NAMES "{\"type\":\"array\",\"maxItems\":16,\"items\":{\"type\":\"string\",\"minLength\":1,\"maxLength\":200}}"
+#define NAMES \
+    "{\"type\":\"array\",\"maxItems\":16,\"items\":{\"type\":\"string\",\"minLength\":1,\"maxLength\":200}}"
 #define LABELS "{\"type\":\"array\",\"maxItems\":12,\"items\":{\"$ref\":\"#/components/schemas/Label\"}}"
-#define PRODUCTS_MEMBERS                                                                                         \
-    "\"items\":{\"type\":\"array\",\"items\":{\"$ref\":\"#/components/schemas/FoundProduct\"}},"                 \
-    "\"matched\":{\"type\":\"integer\",\"minimum\":0,\"description\":\"How many products the filters let through.\"}," \
-    "\"next_cursor\":" TEXT_OR_NULL ",\"facets\":{\"type\":\"array\",\"items\":{\"$ref\":\"#/components/schemas/Facet\"}}," \
-    "\"understood\":{\"type\":\"object\",\"description\":\"What the words were taken to mean.\"},"               \
-    "\"corrected\":{\"type\":[\"string\",\"null\"],\"description\":\"The words with their spelling put right.\"}," \
-    "\"generation\":{\"type\":\"integer\"},"                                                                     \
+#define PRODUCTS_MEMBERS                                                                                   \
+    "\"items\":{\"type\":\"array\",\"items\":{\"$ref\":\"#/components/schemas/FoundProduct\"}},"           \
+    "\"matched\":{\"type\":\"integer\",\"minimum\":0,\"description\":\"How many products the filters let " \
+    "through.\"},"                                                                                         \
+    "\"next_cursor\":" TEXT_OR_NULL                                                                        \
+    ",\"facets\":{\"type\":\"array\",\"items\":{\"$ref\":\"#/components/schemas/Facet\"}},"                \
+    "\"understood\":{\"type\":\"object\",\"description\":\"What the words were taken to mean.\"},"         \
+    "\"corrected\":{\"type\":[\"string\",\"null\"],\"description\":\"The words with their spelling put "   \
+    "right.\"},"                                                                                           \
+    "\"generation\":{\"type\":\"integer\"},"                                                               \
     "\"attribution\":{\"type\":\"string\",\"description\":\"To be sent back with feedback.\"}"
 
 const struct http_schema rank_schemas[] = {
-    {"Label", "{\"type\":\"object\",\"required\":[\"name\"],\"properties\":{\"name\":{\"type\":\"string\",\"minLength\":1,"
+    {"Label", "{\"type\":\"object\",\"required\":[\"name\"],\"properties\":{\"name\":{\"type\":\"string\","
+              "\"minLength\":1,"
               "\"maxLength\":60},\"p\":{\"type\":\"number\",\"minimum\":0,\"maximum\":1}}}"},
-    {"Reason", "{\"type\":\"object\",\"required\":[\"code\",\"text\"],\"properties\":{\"code\":{\"type\":\"string\"},"
-               "\"text\":{\"type\":\"string\"}}}"},
-    {"Facet", "{\"type\":\"object\",\"required\":[\"field\",\"value\",\"label\",\"count\"],\"properties\":{\"field\":"
-              "{\"type\":\"string\"},\"value\":{\"type\":\"string\"},\"label\":{\"type\":\"string\"},\"count\":"
-              "{\"type\":\"integer\",\"minimum\":0}}}"},
+    {"Reason",
+     "{\"type\":\"object\",\"required\":[\"code\",\"text\"],\"properties\":{\"code\":{\"type\":\"string\"},"
+     "\"text\":{\"type\":\"string\"}}}"},
+    {"Facet",
+     "{\"type\":\"object\",\"required\":[\"field\",\"value\",\"label\",\"count\"],\"properties\":{\"field\":"
+     "{\"type\":\"string\"},\"value\":{\"type\":\"string\"},\"label\":{\"type\":\"string\"},\"count\":"
+     "{\"type\":\"integer\",\"minimum\":0}}}"},
     {"FoundProduct",
      "{\"type\":\"object\",\"required\":[\"id\",\"title\",\"score\",\"reasons\",\"available\"],\"properties\":{"
-     "\"id\":{\"type\":\"string\"},\"title\":{\"type\":\"string\"},\"brand\":" TEXT_OR_NULL ",\"link\":" TEXT_OR_NULL
-     ",\"picture\":" TEXT_OR_NULL ",\"category\":" TEXT_OR_NULL ",\"colour\":" TEXT_OR_NULL ",\"gender\":" TEXT_OR_NULL
-     ",\"style\":" TEXT_OR_NULL ",\"price\":" MONEY_OR_NULL ",\"sale_price\":" MONEY_OR_NULL ",\"currency\":" TEXT_OR_NULL
+     "\"id\":{\"type\":\"string\"},\"title\":{\"type\":\"string\"},\"brand\":" TEXT_OR_NULL
+     ",\"link\":" TEXT_OR_NULL ",\"picture\":" TEXT_OR_NULL ",\"category\":" TEXT_OR_NULL
+     ",\"colour\":" TEXT_OR_NULL ",\"gender\":" TEXT_OR_NULL ",\"style\":" TEXT_OR_NULL
+     ",\"price\":" MONEY_OR_NULL ",\"sale_price\":" MONEY_OR_NULL ",\"currency\":" TEXT_OR_NULL
      ",\"available\":{\"type\":\"boolean\"},\"score\":{\"type\":\"number\",\"minimum\":0,\"maximum\":1},"
      "\"reasons\":{\"type\":\"array\",\"items\":{\"$ref\":\"#/components/schemas/Reason\"}}}}"},
-    {"Products", "{\"type\":\"object\",\"required\":[\"items\",\"matched\",\"next_cursor\",\"attribution\"],\"properties\":{"
-                 PRODUCTS_MEMBERS "}}"},
-    {"Recommendations",
-     "{\"type\":\"object\",\"required\":[\"photo\",\"items\",\"matched\",\"next_cursor\",\"attribution\"],\"properties\":{"
-     "\"photo\":{\"type\":\"object\",\"description\":\"What the photo shows: category, colours, pieces.\"},"
-     PRODUCTS_MEMBERS "}}"},
+    {"Products", "{\"type\":\"object\",\"required\":[\"items\",\"matched\",\"next_cursor\",\"attribution\"],"
+                 "\"properties\":{" PRODUCTS_MEMBERS "}}"},
+    {"Recommendations", "{\"type\":\"object\",\"required\":[\"photo\",\"items\",\"matched\",\"next_cursor\","
+                        "\"attribution\"],\"properties\":{"
+                        "\"photo\":{\"type\":\"object\",\"description\":\"What the photo shows: category, "
+                        "colours, pieces.\"}," PRODUCTS_MEMBERS "}}"},
     {"Photo", "{\"type\":\"object\",\"required\":[\"photo\"],\"properties\":{\"photo\":{\"type\":\"string\","
               "\"format\":\"binary\"}}}"},
     {"Filter",
-     "{\"type\":\"object\",\"additionalProperties\":false,\"properties\":{\"category\":" NAMES ",\"group\":" NAMES
-     ",\"colour\":" NAMES ",\"gender\":" NAMES ",\"age_group\":" NAMES ",\"season\":" NAMES ",\"style\":" NAMES
-     ",\"brand\":" NAMES ",\"size\":" NAMES ",\"material\":" NAMES ",\"pattern\":" NAMES ","
+     "{\"type\":\"object\",\"additionalProperties\":false,\"properties\":{\"category\":" NAMES
+     ",\"group\":" NAMES ",\"colour\":" NAMES ",\"gender\":" NAMES ",\"age_group\":" NAMES ",\"season\":" NAMES
+     ",\"style\":" NAMES ",\"brand\":" NAMES ",\"size\":" NAMES ",\"material\":" NAMES ",\"pattern\":" NAMES ","
      "\"price_min\":{\"type\":\"number\",\"minimum\":0,\"maximum\":10000000},"
      "\"price_max\":{\"type\":\"number\",\"minimum\":0,\"maximum\":10000000},"
      "\"available\":{\"type\":\"boolean\"},\"on_sale\":{\"type\":\"boolean\"},"
      "\"shop\":{\"type\":\"string\",\"maxLength\":60}}}"},
     {"Search",
-     "{\"type\":\"object\",\"additionalProperties\":false,\"properties\":{\"text\":{\"type\":\"string\",\"maxLength\":500},"
+     "{\"type\":\"object\",\"additionalProperties\":false,\"properties\":{\"text\":{\"type\":\"string\","
+     "\"maxLength\":500},"
      "\"similar_to\":{\"type\":\"string\",\"minLength\":1,\"maxLength\":200},"
-     "\"model\":{\"type\":\"string\",\"maxLength\":128,\"description\":\"Name and version of the model that made the "
+     "\"model\":{\"type\":\"string\",\"maxLength\":128,\"description\":\"Name and version of the model that "
+     "made the "
      "embedding.\"},"
-     "\"embedding\":{\"type\":\"array\",\"minItems\":32,\"maxItems\":4096,\"items\":{\"type\":\"number\",\"minimum\":-1,"
+     "\"embedding\":{\"type\":\"array\",\"minItems\":32,\"maxItems\":4096,\"items\":{\"type\":\"number\","
+     "\"minimum\":-1,"
      "\"maximum\":1}},"
-     "\"labels\":{\"type\":\"object\",\"additionalProperties\":false,\"properties\":{\"category\":" LABELS ",\"colour\":" LABELS
-     ",\"gender\":" LABELS ",\"season\":" LABELS ",\"style\":" LABELS "}},"
+     "\"labels\":{\"type\":\"object\",\"additionalProperties\":false,\"properties\":{\"category\":" LABELS
+     ",\"colour\":" LABELS ",\"gender\":" LABELS ",\"season\":" LABELS ",\"style\":" LABELS "}},"
      "\"filter\":{\"$ref\":\"#/components/schemas/Filter\"},"
      "\"limit\":{\"type\":\"integer\",\"minimum\":1,\"maximum\":100,\"default\":20},"
      "\"cursor\":{\"type\":\"string\",\"maxLength\":200},"
      "\"sort\":{\"enum\":[\"best\",\"cheapest\",\"dearest\",\"newest\"]},"
      "\"facets\":{\"type\":\"boolean\",\"default\":true},\"lang\":{\"enum\":[\"fr\",\"en\"]}}}"},
-    {"Suggestions",
-     "{\"type\":\"object\",\"required\":[\"suggestions\"],\"properties\":{\"suggestions\":{\"type\":\"array\",\"items\":"
-     "{\"type\":\"object\",\"required\":[\"kind\",\"text\"],\"properties\":{\"kind\":{\"enum\":[\"words\",\"brand\","
-     "\"correction\"]},\"text\":{\"type\":\"string\"}}}}}}"},
-    {"Feedback",
-     "{\"type\":\"object\",\"additionalProperties\":false,\"required\":[\"attribution\",\"product\",\"kind\"],\"properties\":{"
-     "\"attribution\":{\"type\":\"string\",\"minLength\":20,\"maxLength\":1024,\"description\":\"Of the answer that listed "
-     "the product.\"},\"product\":{\"type\":\"string\",\"minLength\":1,\"maxLength\":200},"
-     "\"kind\":{\"enum\":[\"view\",\"click\",\"cart\",\"buy\",\"like\",\"dislike\"]}}}"},
+    {"Suggestions", "{\"type\":\"object\",\"required\":[\"suggestions\"],\"properties\":{\"suggestions\":{"
+                    "\"type\":\"array\",\"items\":"
+                    "{\"type\":\"object\",\"required\":[\"kind\",\"text\"],\"properties\":{\"kind\":{\"enum\":["
+                    "\"words\",\"brand\","
+                    "\"correction\"]},\"text\":{\"type\":\"string\"}}}}}}"},
+    {"Feedback", "{\"type\":\"object\",\"additionalProperties\":false,\"required\":[\"attribution\","
+                 "\"product\",\"kind\"],\"properties\":{"
+                 "\"attribution\":{\"type\":\"string\",\"minLength\":20,\"maxLength\":1024,\"description\":"
+                 "\"Of the answer that listed "
+                 "the product.\"},\"product\":{\"type\":\"string\",\"minLength\":1,\"maxLength\":200},"
+                 "\"kind\":{\"enum\":[\"view\",\"click\",\"cart\",\"buy\",\"like\",\"dislike\"]}}}"},
     {0}};

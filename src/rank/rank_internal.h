@@ -6,9 +6,6 @@
 #include "rank/rank.h"
 #include "store/store.h"
 
-
-
-
 struct vocab;
 
 extern const struct http_route rank_routes[];
@@ -37,10 +34,10 @@ size_t rank_suggest(struct rank *r, struct str text, const char *lang, struct ar
  */
 enum { RANK_TOKEN_BYTES = 1024 };
 struct rank_token {
-    char kind;            /* 't'ext, 'p'icture, 'm'ixed, 's'imilar, 'b'rowse */
+    char kind; /* 't'ext, 'p'icture, 'm'ixed, 's'imilar, 'b'rowse */
     int64_t at_ms, generation;
-    uint8_t n;            /* products */
-    char id[17];          /* hex of its MAC's first bytes: events of one answer share it */
+    uint8_t n;   /* products */
+    char id[17]; /* hex of its MAC's first bytes: events of one answer share it */
 };
 /* RC_NOMEM. `key`: CRYPT_KEY_BYTES. */
 enum rc rank_token_make(const uint8_t *key, char kind, const struct rank_answer *a, struct arena *arena,

@@ -12,7 +12,8 @@ const struct migration rank_migrations[] = {
     {"ops", 1,
      "CREATE TABLE feedback ("
      " answer TEXT NOT NULL, product TEXT NOT NULL, event TEXT NOT NULL, kind TEXT NOT NULL,"
-     " position INTEGER NOT NULL, generation INTEGER NOT NULL, answered_ms INTEGER NOT NULL, at_ms INTEGER NOT NULL,"
+     " position INTEGER NOT NULL, generation INTEGER NOT NULL, answered_ms INTEGER NOT NULL, at_ms INTEGER NOT "
+     "NULL,"
      " PRIMARY KEY (answer, product, event));"
      "CREATE INDEX feedback_at ON feedback (at_ms);"},
     {0}};
@@ -24,7 +25,8 @@ static const struct config_key config[] = {
 
 static struct metric searches =
     METRIC_COUNTER("penderie_searches_total", "Searches answered, by what was asked with.", "kind");
-static struct metric empty = METRIC_COUNTER("penderie_searches_empty_total", "Searches that found nothing.", NULL);
+static struct metric empty =
+    METRIC_COUNTER("penderie_searches_empty_total", "Searches that found nothing.", NULL);
 static struct metric corrected =
     METRIC_COUNTER("penderie_searches_corrected_total", "Searches whose spelling was put right.", NULL);
 static struct metric seconds =
@@ -33,9 +35,9 @@ static struct metric feedback = METRIC_COUNTER("penderie_feedback_total", "Feedb
 static struct metric generation =
     METRIC_GAUGE("penderie_snapshot_generation", "Generation of the catalogue being searched.", NULL);
 static struct metric products = METRIC_GAUGE("penderie_snapshot_products", "Products in the snapshot.", NULL);
-static struct metric loaded =
-    METRIC_GAUGE("penderie_snapshot_loaded_timestamp_seconds", "When the snapshot was loaded (Unix time).", NULL);
-static struct metric *const metrics[] = {&searches, &empty,      &corrected, &seconds, &feedback,
+static struct metric loaded = METRIC_GAUGE("penderie_snapshot_loaded_timestamp_seconds",
+                                           "When the snapshot was loaded (Unix time).", NULL);
+static struct metric *const metrics[] = {&searches,   &empty,    &corrected, &seconds, &feedback,
                                          &generation, &products, &loaded,    NULL};
 
 void rank_note_search(const struct rank_query *q, const struct rank_answer *answer, int64_t us)
@@ -60,5 +62,9 @@ void rank_note_snapshot(int64_t gen, size_t count, int64_t at_ms)
 
 void rank_note_feedback(const char *event) { metric_add(&feedback, event, 1); }
 
-const struct module rank_module = {.name = "rank", .config = config, .migrations = rank_migrations,
-                                   .metrics = metrics, .routes = rank_routes, .schemas = rank_schemas};
+const struct module rank_module = {.name = "rank",
+                                   .config = config,
+                                   .migrations = rank_migrations,
+                                   .metrics = metrics,
+                                   .routes = rank_routes,
+                                   .schemas = rank_schemas};

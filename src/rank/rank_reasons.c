@@ -93,8 +93,10 @@ static bool holds(const struct rank_work *w, const struct lang_term *t, size_t r
         size_t hi = n;
         while (lo < hi) {
             size_t mid = (lo + hi) / 2;
-            if (rows[mid] < row) lo = mid + 1;
-            else hi = mid;
+            if (rows[mid] < row)
+                lo = mid + 1;
+            else
+                hi = mid;
         }
         if (lo < n && rows[lo] == row) return true;
     }
@@ -127,8 +129,8 @@ static enum rc reasons_of_offer(struct rank_work *w, size_t row, struct rank_ite
         rc = give(w, item, "on_sale", err, french(w) ? "En promotion : -%d %%" : "On sale: -%d%%",
                   (int)((int64_t)(price - sale) * 100 / price));
     if (!rc && o->shop.n && rank_bit(o->available, row))
-        rc = give(w, item, "available_in_shop", err, french(w) ? "Disponible en boutique : %.*s" : "In stock at %.*s",
-                  STR_ARG(o->shop));
+        rc = give(w, item, "available_in_shop", err,
+                  french(w) ? "Disponible en boutique : %.*s" : "In stock at %.*s", STR_ARG(o->shop));
     return rc;
 }
 
@@ -137,7 +139,8 @@ enum rc rank_give_reasons(struct rank_work *w, size_t row, struct rank_item *ite
     const struct rank_product *p = &w->s->products[row];
     enum rc rc = RC_OK;
     if (w->title_hash && p->title_hash == w->title_hash)
-        rc = give(w, item, "same_title", err, french(w) ? "C'est le nom de l'article" : "This is the item's name");
+        rc = give(w, item, "same_title", err,
+                  french(w) ? "C'est le nom de l'article" : "This is the item's name");
     if (!rc && w->picture && w->s->vectors && w->similar_row < 0) {
         float cosine = rank_dot(w->picture, vindex_vector(w->s->vectors, (uint32_t)row), w->s->dim);
         if (cosine >= .9995f)

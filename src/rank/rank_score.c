@@ -7,8 +7,8 @@
 #include <string.h>
 
 static const float field_weight[RANK_FIELDS] = {
-    [RANK_CATEGORY] = 4, [RANK_COLOUR] = 2, [RANK_GENDER] = 1.5f, [RANK_AGE_GROUP] = .5f, [RANK_SEASON] = .2f,
-    [RANK_STYLE] = .3f,
+    [RANK_CATEGORY] = 4,    [RANK_COLOUR] = 2,   [RANK_GENDER] = 1.5f,
+    [RANK_AGE_GROUP] = .5f, [RANK_SEASON] = .2f, [RANK_STYLE] = .3f,
 };
 #define W_EXACT 100.f
 #define W_WORDS 2.2f
@@ -34,15 +34,20 @@ float rank_dot(const float *a, const float *b, size_t n)
     }
     sum[0] += sum[1];
     float s = 0;
-    for (int k = 0; k < 8; k++) s += sum[0][k];
-    for (; i < n; i++) s += a[i] * b[i];
+    for (int k = 0; k < 8; k++)
+        s += sum[0][k];
+    for (; i < n; i++)
+        s += a[i] * b[i];
     return s;
 }
 
 static const int vocab_of[RANK_FIELDS] = {
-    [RANK_CATEGORY] = VOCAB_CATEGORY, [RANK_GROUP] = -1, [RANK_COLOUR] = VOCAB_COLOUR, [RANK_GENDER] = VOCAB_GENDER,
-    [RANK_AGE_GROUP] = VOCAB_AGE_GROUP, [RANK_SEASON] = VOCAB_SEASON, [RANK_STYLE] = VOCAB_STYLE, [RANK_BRAND] = -1,
-    [RANK_MATERIAL] = VOCAB_MATERIAL, [RANK_PATTERN] = VOCAB_PATTERN, [RANK_SIZE] = VOCAB_SIZE,
+    [RANK_CATEGORY] = VOCAB_CATEGORY,   [RANK_GROUP] = -1,
+    [RANK_COLOUR] = VOCAB_COLOUR,       [RANK_GENDER] = VOCAB_GENDER,
+    [RANK_AGE_GROUP] = VOCAB_AGE_GROUP, [RANK_SEASON] = VOCAB_SEASON,
+    [RANK_STYLE] = VOCAB_STYLE,         [RANK_BRAND] = -1,
+    [RANK_MATERIAL] = VOCAB_MATERIAL,   [RANK_PATTERN] = VOCAB_PATTERN,
+    [RANK_SIZE] = VOCAB_SIZE,
 };
 
 static float *table(struct rank_work *w, enum rank_field field)
@@ -68,7 +73,8 @@ static enum rc table_from_words(struct rank_work *w, enum rank_field field, stru
     /* A kind of thing that this catalogue lacks: what stands nearest ("t-shirt à manches longues"). */
     if (field == RANK_CATEGORY && said->n && !rank_code(w->s, field, str_of(said->v[0].name)))
         for (uint32_t code = 1; code < w->s->attributes[field].n; code++) {
-            float near = vocab_near(w->scope->vocab, VOCAB_CATEGORY, said->v[0].name, w->s->attributes[field].values[code].p);
+            float near = vocab_near(w->scope->vocab, VOCAB_CATEGORY, said->v[0].name,
+                                    w->s->attributes[field].values[code].p);
             float add = field_weight[field] * near;
             if (add > t[code]) t[code] = add;
         }
@@ -102,14 +108,19 @@ static size_t said_by_photo(const struct rank_work *w, enum rank_field field, st
 {
     const struct rank_seen *seen = w->q->seen;
     if (!seen) return 0;
-    const struct rank_label *labels[RANK_FIELDS] = {
-        [RANK_CATEGORY] = seen->category, [RANK_COLOUR] = seen->colour, [RANK_GENDER] = seen->gender,
-        [RANK_SEASON] = seen->season, [RANK_STYLE] = seen->style};
-    const size_t counts[RANK_FIELDS] = {
-        [RANK_CATEGORY] = seen->n_category, [RANK_COLOUR] = seen->n_colour, [RANK_GENDER] = seen->n_gender,
-        [RANK_SEASON] = seen->n_season, [RANK_STYLE] = seen->n_style};
+    const struct rank_label *labels[RANK_FIELDS] = {[RANK_CATEGORY] = seen->category,
+                                                    [RANK_COLOUR] = seen->colour,
+                                                    [RANK_GENDER] = seen->gender,
+                                                    [RANK_SEASON] = seen->season,
+                                                    [RANK_STYLE] = seen->style};
+    const size_t counts[RANK_FIELDS] = {[RANK_CATEGORY] = seen->n_category,
+                                        [RANK_COLOUR] = seen->n_colour,
+                                        [RANK_GENDER] = seen->n_gender,
+                                        [RANK_SEASON] = seen->n_season,
+                                        [RANK_STYLE] = seen->n_style};
     size_t n = 0;
-    for (size_t i = 0; i < counts[field]; i++) add_said(list, &n, labels[field][i].name, share * labels[field][i].p);
+    for (size_t i = 0; i < counts[field]; i++)
+        add_said(list, &n, labels[field][i].name, share * labels[field][i].p);
     return n;
 }
 
@@ -132,8 +143,10 @@ static enum rc find_neighbours(struct rank_work *w, struct neighbours *near, str
     enum rc rc = vindex_search(w->s->vectors, w->picture, NULL, NEIGHBOURS, near->hits, &near->n, err);
     if (rc || near->n == 0) return rc;
     float top = near->hits[0].score, sum = 0;
-    for (size_t i = 0; i < near->n; i++) sum += near->weight[i] = expf((near->hits[i].score - top) / (top >= SAME_PICTURE ? .0002f : .01f));
-    for (size_t i = 0; i < near->n; i++) near->weight[i] /= sum;
+    for (size_t i = 0; i < near->n; i++)
+        sum += near->weight[i] = expf((near->hits[i].score - top) / (top >= SAME_PICTURE ? .0002f : .01f));
+    for (size_t i = 0; i < near->n; i++)
+        near->weight[i] /= sum;
     near->share = top >= SAME_PICTURE ? .95f : 0.f;
     return rc;
 }
@@ -169,7 +182,9 @@ static enum rc table_from_picture(struct rank_work *w, enum rank_field field, co
     for (uint32_t code = 1; code < a->n; code++) {
         float sum = 0;
         for (size_t i = 0; i < n; i++) {
-            float near_by = str_eq(list[i].value, a->values[code]) ? 1 : .6f * nearness(w, field, list[i].value, a->values[code]);
+            float near_by = str_eq(list[i].value, a->values[code])
+                                ? 1
+                                : .6f * nearness(w, field, list[i].value, a->values[code]);
             sum += list[i].p * near_by;
         }
         t[code] = field_weight[field] * sum;
@@ -179,7 +194,8 @@ static enum rc table_from_picture(struct rank_work *w, enum rank_field field, co
 
 static enum rc fill_tables(struct rank_work *w, struct err *err)
 {
-    static const enum rank_field fields[] = {RANK_CATEGORY, RANK_COLOUR, RANK_GENDER, RANK_AGE_GROUP, RANK_SEASON, RANK_STYLE};
+    static const enum rank_field fields[] = {RANK_CATEGORY,  RANK_COLOUR, RANK_GENDER,
+                                             RANK_AGE_GROUP, RANK_SEASON, RANK_STYLE};
     struct neighbours near;
     enum rc rc = find_neighbours(w, &near, err);
     for (size_t i = 0; i < sizeof fields / sizeof *fields && !rc; i++) {
@@ -196,7 +212,8 @@ static void add_tables(struct rank_work *w)
     for (int f = 0; f < RANK_FIELDS; f++) {
         const float *t = w->tables[f];
         const uint16_t *codes = w->s->attributes[f].codes;
-        for (size_t r = 0; t && r < w->s->n; r++) w->score[r] += t[codes[r]];
+        for (size_t r = 0; t && r < w->s->n; r++)
+            w->score[r] += t[codes[r]];
     }
 }
 
@@ -223,8 +240,10 @@ static void mark_phrase(const struct rank_work *w, const struct lang_phrase *phr
             const uint32_t *other = rank_words_rows(w->s->titles, phrase->stems[i], &m);
             while (lo < m) { /* lower bound */
                 size_t mid = (lo + m) / 2;
-                if (other[mid] < rows[k]) lo = mid + 1;
-                else m = mid;
+                if (other[mid] < rows[k])
+                    lo = mid + 1;
+                else
+                    m = mid;
             }
             rank_words_rows(w->s->titles, phrase->stems[i], &m);
             all = lo < m && other[lo] == rows[k];
@@ -241,13 +260,15 @@ static void mark_value(const struct rank_work *w, enum rank_field field, const c
         if (a->codes[r] == code) marks[r] = 1;
 }
 
-static void add_concepts(struct rank_work *w, const struct lang_concept *list, size_t n, bool against, uint8_t *marks)
+static void add_concepts(struct rank_work *w, const struct lang_concept *list, size_t n, bool against,
+                         uint8_t *marks)
 {
     for (size_t i = 0; i < n; i++) {
         const struct lang_concept *c = &list[i];
         if (c->field == VOCAB_STYLE) continue; /* an attribute of its own */
         memset(marks, 0, w->s->n);
-        for (size_t p = 0; p < c->n_phrases; p++) mark_phrase(w, &c->phrases[p], marks);
+        for (size_t p = 0; p < c->n_phrases; p++)
+            mark_phrase(w, &c->phrases[p], marks);
         if (c->field == VOCAB_MATERIAL) mark_value(w, RANK_MATERIAL, c->name, marks);
         if (c->field == VOCAB_PATTERN) mark_value(w, RANK_PATTERN, c->name, marks);
         float add = against ? W_AGAINST : c->weight * (c->field < 0 ? W_ARTICLE : W_CONCEPT);
@@ -286,7 +307,8 @@ static enum rc add_words(struct rank_work *w, uint8_t *held, uint8_t *marks, str
                 if (marks[rows[j]]) continue;
                 marks[rows[j]] = 1;
                 held[rows[j]]++;
-                w->score[rows[j]] += t->explained || t->filler ? W_EXPLAINED * weight[i] : W_WORDS * weight[i] / sum;
+                w->score[rows[j]] +=
+                    t->explained || t->filler ? W_EXPLAINED * weight[i] : W_WORDS * weight[i] / sum;
             }
         }
     }
@@ -311,7 +333,8 @@ static enum rc add_full_text(struct rank_work *w, struct err *err)
     for (size_t i = 0; i < q->n_terms && n < 8; i++) {
         const struct lang_term *t = &q->terms[i];
         size_t in_titles = 0;
-        for (size_t k = 0; k < t->n_stems && !in_titles; k++) rank_words_rows(w->s->titles, t->stems[k], &in_titles);
+        for (size_t k = 0; k < t->n_stems && !in_titles; k++)
+            rank_words_rows(w->s->titles, t->stems[k], &in_titles);
         if (!t->explained && !t->filler && !in_titles && t->n_stems)
             terms[n++] = (struct fts_term){t->stems, t->n_stems, false};
     }
@@ -323,7 +346,8 @@ static enum rc add_full_text(struct rank_work *w, struct err *err)
     store_rollback(tx);
     for (size_t i = 0; i < found && !rc; i++) {
         long row = rank_snapshot_find_doc(w->s, hits[i].doc);
-        if (row >= 0 && hits[0].score > 0) w->score[row] += W_FULL_TEXT * (float)(hits[i].score / hits[0].score);
+        if (row >= 0 && hits[0].score > 0)
+            w->score[row] += W_FULL_TEXT * (float)(hits[i].score / hits[0].score);
     }
     return rc;
 }

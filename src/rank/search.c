@@ -99,7 +99,8 @@ static float threshold(const struct rank_work *w, size_t k)
             counts[at >= STEPS - 1 ? STEPS - 1 : (size_t)at]++;
         }
     size_t step = STEPS, seen = 0;
-    while (step > 0 && seen < k) seen += counts[--step];
+    while (step > 0 && seen < k)
+        seen += counts[--step];
     return least + (float)step / scale;
 }
 
@@ -109,7 +110,8 @@ static enum rc gather(struct rank_work *w, float least, struct candidate **list,
     const struct rank_snapshot *s = w->s;
     const float *embedding = w->picture ? w->picture : w->text;
     size_t count = 0;
-    for (size_t r = 0; r < s->n; r++) count += rank_bit(w->allow, r) && w->score[r] >= least;
+    for (size_t r = 0; r < s->n; r++)
+        count += rank_bit(w->allow, r) && w->score[r] >= least;
     *list = arena_array(w->arena, count + 1, sizeof **list);
     if (!*list) return no_memory(err);
     *n = 0;
@@ -126,8 +128,10 @@ static enum rc gather(struct rank_work *w, float least, struct candidate **list,
     float clear = threshold(w, POOL + w->q->limit);
     for (size_t r = 0; r < s->n; r++) {
         if (!rank_bit(w->allow, r) || w->score[r] < least) continue;
-        if (w->score[r] > clear + .01f) (*list)[(*n)++] = (struct candidate){w->score[r], 0, (uint32_t)r};
-        else rank_set_bit(among, r);
+        if (w->score[r] > clear + .01f)
+            (*list)[(*n)++] = (struct candidate){w->score[r], 0, (uint32_t)r};
+        else
+            rank_set_bit(among, r);
     }
     size_t found = 0;
     enum rc rc = vindex_search(s->vectors, embedding, among, VINDEX_MAX_K, hits, &found, err);
@@ -160,11 +164,13 @@ static size_t set_order(const struct rank_work *w, struct candidate *list, size_
     if (sort == RANK_BEST) return n;
     for (size_t i = 0; i < n; i++) {
         size_t r = list[i].row;
-        int32_t sale = w->offers ? w->offers->sale_cents[r] : -1, price = w->offers ? w->offers->price_cents[r] : -1;
+        int32_t sale = w->offers ? w->offers->sale_cents[r] : -1,
+                price = w->offers ? w->offers->price_cents[r] : -1;
         float pays = sale >= 0 ? (float)sale : price >= 0 ? (float)price : 3e7f;
         if (!w->q->browse && list[i].score < top - .25f * fabsf(top) - .3f) continue;
-        list[i].order = sort == RANK_CHEAPEST ? -pays : sort == RANK_DEAREST ? (price >= 0 ? pays : 0)
-                                                      : (float)(w->s->products[r].first_seen_ms / 60000 - 25000000);
+        list[i].order = sort == RANK_CHEAPEST  ? -pays
+                        : sort == RANK_DEAREST ? (price >= 0 ? pays : 0)
+                                               : (float)(w->s->products[r].first_seen_ms / 60000 - 25000000);
         list[kept++] = list[i];
     }
     return kept;
@@ -215,7 +221,8 @@ static enum rc prepare(struct rank_work *w, struct err *err)
     if (!w->scope->model || !w->s->vectors || infer_dim(w->scope->model) != w->s->dim) return RC_OK;
     w->text = arena_array(w->arena, w->s->dim, sizeof *w->text);
     if (!w->text) return no_memory(err);
-    return infer_text(w->scope->model, q->worker, w->words->corrected.p ? w->words->corrected : q->text, w->text, err);
+    return infer_text(w->scope->model, q->worker, w->words->corrected.p ? w->words->corrected : q->text,
+                      w->text, err);
 }
 
 static enum rc describe(struct rank_work *w, struct rank_answer *out, struct err *err)
@@ -254,10 +261,16 @@ static enum rc fill_item(struct rank_work *w, size_t row, struct rank_item *item
     const struct rank_offers *o = w->offers;
     const struct {
         struct str *to, from;
-    } texts[] = {{&item->id, p->id}, {&item->title, p->title}, {&item->brand, p->brand}, {&item->link, p->link},
-                 {&item->picture, p->picture}, {&item->category, rank_value(w->s, RANK_CATEGORY, row)},
-                 {&item->colour, rank_value(w->s, RANK_COLOUR, row)}, {&item->gender, rank_value(w->s, RANK_GENDER, row)},
-                 {&item->style, rank_value(w->s, RANK_STYLE, row)}, {&item->currency, o ? o->currency : STR_NONE}};
+    } texts[] = {{&item->id, p->id},
+                 {&item->title, p->title},
+                 {&item->brand, p->brand},
+                 {&item->link, p->link},
+                 {&item->picture, p->picture},
+                 {&item->category, rank_value(w->s, RANK_CATEGORY, row)},
+                 {&item->colour, rank_value(w->s, RANK_COLOUR, row)},
+                 {&item->gender, rank_value(w->s, RANK_GENDER, row)},
+                 {&item->style, rank_value(w->s, RANK_STYLE, row)},
+                 {&item->currency, o ? o->currency : STR_NONE}};
     for (size_t i = 0; i < sizeof texts / sizeof *texts; i++) {
         if (texts[i].from.n == 0) continue;
         *texts[i].to = arena_str(w->arena, texts[i].from);
@@ -291,7 +304,10 @@ static enum rc fill_page(struct rank_work *w, const struct candidate *list, size
 enum rc rank_search_in(const struct rank_scope *scope, const struct rank_query *q, struct arena *arena,
                        struct rank_answer *out, struct err *err)
 {
-    struct rank_work w = {.scope = scope, .s = scope->snapshot, .q = q, .arena = arena,
+    struct rank_work w = {.scope = scope,
+                          .s = scope->snapshot,
+                          .q = q,
+                          .arena = arena,
                           .lang = q->lang && strcmp(q->lang, "en") == 0 ? "en" : "fr"};
     struct cursor after = {.position = 0};
     struct candidate *list = NULL;

@@ -33,8 +33,8 @@
 struct rank_scope {
     const struct vocab *vocab;
     const struct rank_snapshot *snapshot;
-    struct infer *model;      /* for text embeddings; NULL: without */
-    struct store *catalog;    /* for full text; NULL: without */
+    struct infer *model;   /* for text embeddings; NULL: without */
+    struct store *catalog; /* for full text; NULL: without */
 };
 
 /* As rank_search(). */
@@ -47,17 +47,17 @@ struct rank_work {
     const struct rank_snapshot *s;
     const struct rank_query *q;
     struct arena *arena;
-    struct lang_query *words;      /* NULL: no text */
-    const float *picture;          /* embedding of the photo or product; NULL: none */
-    float *text;                   /* embedding of the words; NULL: none */
-    long similar_row;              /* of q->similar_to; -1 */
-    float *tables[RANK_FIELDS];    /* (values of the field): what each code adds; NULL: nothing */
-    uint64_t *allow;               /* rows that the filter lets through */
+    struct lang_query *words;   /* NULL: no text */
+    const float *picture;       /* embedding of the photo or product; NULL: none */
+    float *text;                /* embedding of the words; NULL: none */
+    long similar_row;           /* of q->similar_to; -1 */
+    float *tables[RANK_FIELDS]; /* (values of the field): what each code adds; NULL: nothing */
+    uint64_t *allow;            /* rows that the filter lets through */
     size_t matched;
     const struct rank_offers *offers; /* of the shop asked for; NULL: it has none */
-    float *score;                  /* (rows) without the embeddings */
+    float *score;                     /* (rows) without the embeddings */
     float text_weight;
-    uint64_t title_hash;           /* of the whole query; 0: none */
+    uint64_t title_hash; /* of the whole query; 0: none */
     const char *lang;
 };
 

@@ -1,20 +1,24 @@
 #include "rank/snapshot.h"
 
-
 #include <stdlib.h>
 #include <string.h>
 
-const char *const rank_field_names[RANK_FIELDS] = {"category", "group", "colour", "gender", "age_group", "season",
-                                                   "style", "brand", "material", "pattern", "size"};
+const char *const rank_field_names[RANK_FIELDS] = {"category",  "group",   "colour", "gender",
+                                                   "age_group", "season",  "style",  "brand",
+                                                   "material",  "pattern", "size"};
 
-static enum rc no_memory(struct err *err) { return err_set(err, RC_NOMEM, "no memory for the product snapshot"); }
+static enum rc no_memory(struct err *err)
+{
+    return err_set(err, RC_NOMEM, "no memory for the product snapshot");
+}
 
 /* ---- values and codes ---- */
 
 static uint32_t *slot_of(const struct rank_attribute *a, struct str value)
 {
     size_t mask = a->n_slots - 1, i = (str_hash(value) * 0x9e3779b97f4a7c15u >> 20) & mask;
-    while (a->slots[i] && !str_eq(a->values[a->slots[i]], value)) i = (i + 1) & mask;
+    while (a->slots[i] && !str_eq(a->values[a->slots[i]], value))
+        i = (i + 1) & mask;
     return &a->slots[i];
 }
 
@@ -47,7 +51,8 @@ static enum rc code_of(struct rank_snapshot *s, struct rank_attribute *a, struct
     free(a->slots);
     a->slots = slots;
     a->n_slots = n;
-    for (uint32_t i = 1; i < a->n; i++) *slot_of(a, a->values[i]) = i;
+    for (uint32_t i = 1; i < a->n; i++)
+        *slot_of(a, a->values[i]) = i;
     return RC_OK;
 }
 
@@ -81,11 +86,15 @@ enum rc rank_snapshot_create(const struct vocab *vocab, size_t dim, struct rank_
         a->n_slots = 64;
         a->values = calloc(a->cap, sizeof *a->values);
         a->slots = calloc(a->n_slots, sizeof *a->slots);
-        if (!a->values || !a->slots) rc = no_memory(err);
-        else a->values[0] = STR("");
+        if (!a->values || !a->slots)
+            rc = no_memory(err);
+        else
+            a->values[0] = STR("");
     }
-    if (rc) rank_snapshot_release(s);
-    else *out = s;
+    if (rc)
+        rank_snapshot_release(s);
+    else
+        *out = s;
     return rc;
 }
 
@@ -137,8 +146,9 @@ enum rc rank_snapshot_row(struct rank_snapshot *s, const struct catalog_row *row
     char category[128];
     snprintf(category, sizeof category, "%.*s", STR_ARG(row->category));
     const char *group = s->vocab && row->category.n ? vocab_group(s->vocab, category) : NULL;
-    const struct str values[RANK_SIZE] = {row->category, str_of(group), row->colour, row->gender, row->age_group,
-                                          row->season, row->style, row->brand, row->material, row->pattern};
+    const struct str values[RANK_SIZE] = {row->category,  str_of(group), row->colour, row->gender,
+                                          row->age_group, row->season,   row->style,  row->brand,
+                                          row->material,  row->pattern};
     for (int f = 0; f < RANK_SIZE; f++) {
         uint32_t code;
         rc = code_of(s, &s->attributes[f], values[f], &code, err);
@@ -146,10 +156,16 @@ enum rc rank_snapshot_row(struct rank_snapshot *s, const struct catalog_row *row
         s->attributes[f].codes[r] = (uint16_t)code;
     }
     struct rank_product *p = &s->products[r];
-    *p = (struct rank_product){arena_str(&s->arena, row->id), arena_str(&s->arena, row->title),
-                               arena_str(&s->arena, row->brand), arena_str(&s->arena, row->link),
+    *p = (struct rank_product){arena_str(&s->arena, row->id),
+                               arena_str(&s->arena, row->title),
+                               arena_str(&s->arena, row->brand),
+                               arena_str(&s->arena, row->link),
                                arena_str(&s->arena, row->picture),
-                               row->dhash, 0, row->first_seen_ms, row->filled, 0};
+                               row->dhash,
+                               0,
+                               row->first_seen_ms,
+                               row->filled,
+                               0};
     if (!p->id.p) return no_memory(err);
     s->docs[r] = row->doc;
     rc = rank_words_add(s->titles, (uint32_t)r, row->title, row->brand, &p->title_words, &p->title_hash, err);
@@ -159,8 +175,10 @@ enum rc rank_snapshot_row(struct rank_snapshot *s, const struct catalog_row *row
     if (rc) return rc;
     if (s->dim) {
         bool fits = row->embedding && row->dim == s->dim;
-        if (fits) memcpy(s->embeddings + r * s->dim, row->embedding, s->dim * sizeof(float));
-        else memset(s->embeddings + r * s->dim, 0, s->dim * sizeof(float)); /* never found by its picture */
+        if (fits)
+            memcpy(s->embeddings + r * s->dim, row->embedding, s->dim * sizeof(float));
+        else
+            memset(s->embeddings + r * s->dim, 0, s->dim * sizeof(float)); /* never found by its picture */
         s->any_embedding |= fits;
     }
     s->n++;
@@ -189,7 +207,8 @@ static enum rc make_bits(struct rank_snapshot *s, struct err *err)
     }
     struct rank_attribute *sizes = &s->attributes[RANK_SIZE];
     for (size_t i = 0; i < s->n_size_pairs; i += 2) {
-        if (!rank_bit(sizes->bits[s->size_pairs[i + 1]], s->size_pairs[i])) sizes->counts[s->size_pairs[i + 1]]++;
+        if (!rank_bit(sizes->bits[s->size_pairs[i + 1]], s->size_pairs[i]))
+            sizes->counts[s->size_pairs[i + 1]]++;
         rank_set_bit(sizes->bits[s->size_pairs[i + 1]], s->size_pairs[i]);
     }
     return RC_OK;
@@ -215,7 +234,8 @@ enum rc rank_snapshot_offer(struct rank_snapshot *s, const struct catalog_offer 
     long row = rank_snapshot_find_doc(s, offer->doc);
     if (row < 0) return RC_OK; /* hidden meanwhile: the transaction forbids it, but no harm */
     size_t i = 0;
-    while (i < s->n_offers && !str_eq(s->offers[i].shop, offer->shop)) i++;
+    while (i < s->n_offers && !str_eq(s->offers[i].shop, offer->shop))
+        i++;
     if (i == s->n_offers) {
         if (i == RANK_MAX_SHOPS) return err_set(err, RC_UNPROCESSABLE, "more than %d shops", RANK_MAX_SHOPS);
         struct rank_offers *o = &s->offers[i];
@@ -230,8 +250,10 @@ enum rc rank_snapshot_offer(struct rank_snapshot *s, const struct catalog_offer 
         s->n_offers++;
     }
     struct rank_offers *o = &s->offers[i];
-    if (offer->price_cents >= 0 && offer->price_cents <= INT32_MAX) o->price_cents[row] = (int32_t)offer->price_cents;
-    if (offer->sale_cents >= 0 && offer->sale_cents <= INT32_MAX) o->sale_cents[row] = (int32_t)offer->sale_cents;
+    if (offer->price_cents >= 0 && offer->price_cents <= INT32_MAX)
+        o->price_cents[row] = (int32_t)offer->price_cents;
+    if (offer->sale_cents >= 0 && offer->sale_cents <= INT32_MAX)
+        o->sale_cents[row] = (int32_t)offer->sale_cents;
     if (offer->available) rank_set_bit(o->available, (size_t)row);
     return RC_OK;
 }
@@ -269,8 +291,10 @@ long rank_snapshot_find_doc(const struct rank_snapshot *s, int64_t doc)
     while (lo < hi) {
         size_t mid = (lo + hi) / 2;
         if (s->docs[mid] == doc) return (long)mid;
-        if (s->docs[mid] < doc) lo = mid + 1;
-        else hi = mid;
+        if (s->docs[mid] < doc)
+            lo = mid + 1;
+        else
+            hi = mid;
     }
     return -1;
 }

@@ -14,12 +14,12 @@ struct rank_words {
     struct arena arena;
     struct str *terms;
     size_t n_terms, cap_terms;
-    uint32_t *slots;     /* hash to term + 1 */
+    uint32_t *slots; /* hash to term + 1 */
     size_t n_slots;
-    struct pair *pairs;  /* while building */
+    struct pair *pairs; /* while building */
     size_t n_pairs, cap_pairs;
-    uint32_t *starts;    /* (n_terms + 1) into rows */
-    uint32_t *counts;    /* (n_terms) rows, each once */
+    uint32_t *starts; /* (n_terms + 1) into rows */
+    uint32_t *counts; /* (n_terms) rows, each once */
     uint32_t *rows;
 };
 
@@ -50,7 +50,8 @@ void rank_words_destroy(struct rank_words *w)
 static uint32_t *slot_of(const struct rank_words *w, struct str stem)
 {
     size_t mask = w->n_slots - 1, i = (str_hash(stem) * 0x9e3779b97f4a7c15u >> 20) & mask;
-    while (w->slots[i] && !str_eq(w->terms[w->slots[i] - 1], stem)) i = (i + 1) & mask;
+    while (w->slots[i] && !str_eq(w->terms[w->slots[i] - 1], stem))
+        i = (i + 1) & mask;
     return &w->slots[i];
 }
 
@@ -63,7 +64,8 @@ static enum rc grow(struct rank_words *w, struct err *err)
     free(w->slots);
     w->slots = now;
     w->n_slots = n;
-    for (size_t i = 0; i < w->n_terms; i++) *slot_of(w, w->terms[i]) = (uint32_t)i + 1;
+    for (size_t i = 0; i < w->n_terms; i++)
+        *slot_of(w, w->terms[i]) = (uint32_t)i + 1;
     return RC_OK;
 }
 
@@ -96,14 +98,18 @@ static enum rc add_term(struct rank_words *w, uint32_t row, struct str stem, str
     return RC_OK;
 }
 
-static uint64_t hash_word(uint64_t h, struct str word) { return (h ^ str_hash(word)) * 0x9e3779b97f4a7c15u + 1; }
+static uint64_t hash_word(uint64_t h, struct str word)
+{
+    return (h ^ str_hash(word)) * 0x9e3779b97f4a7c15u + 1;
+}
 
 uint64_t rank_title_hash(struct str title)
 {
     struct lang_words it = LANG_WORDS(title);
     struct lang_word word;
     uint64_t h = 0;
-    while (lang_next(&it, &word)) h = hash_word(h, (struct str){word.p, word.n});
+    while (lang_next(&it, &word))
+        h = hash_word(h, (struct str){word.p, word.n});
     return h;
 }
 
@@ -144,8 +150,10 @@ enum rc rank_words_seal(struct rank_words *w, struct err *err)
     w->counts = calloc(w->n_terms + 1, sizeof *w->counts);
     if (!w->starts || !w->rows || !w->counts) return no_memory(err);
     /* Counting sort by term; within a term rows stay ascending, and each is kept once. */
-    for (size_t i = 0; i < w->n_pairs; i++) w->starts[w->pairs[i].term + 1]++;
-    for (size_t i = 0; i < w->n_terms; i++) w->starts[i + 1] += w->starts[i];
+    for (size_t i = 0; i < w->n_pairs; i++)
+        w->starts[w->pairs[i].term + 1]++;
+    for (size_t i = 0; i < w->n_terms; i++)
+        w->starts[i + 1] += w->starts[i];
     for (size_t i = 0; i < w->n_pairs; i++) {
         uint32_t *rows = w->rows + w->starts[w->pairs[i].term], *n = &w->counts[w->pairs[i].term];
         if (*n == 0 || rows[*n - 1] != w->pairs[i].row) rows[(*n)++] = w->pairs[i].row;

@@ -49,7 +49,9 @@ static void text_is_folded(void **state)
     folds_to("Men's Levi's 501", "men levi 501");
     folds_to("e\u0301te\u0301", "ete"); /* combining accents */
     folds_to("Straße \u4e2d\u6587 \u041c\u0418\u0420", "strasse \u4e2d\u6587 \u043c\u0438\u0440");
-    folds_to("a\xff\xfe" "b", "a b"); /* malformed bytes separate */
+    folds_to("a\xff\xfe"
+             "b",
+             "a b"); /* malformed bytes separate */
     folds_to("aujourd'hui qu'elle", "aujourd hui elle");
     folds_to("tee box", "tee box");
 }
@@ -107,7 +109,8 @@ static void stemmers_work_side_by_side(void **state)
 {
     (void)state;
     pthread_t t[4];
-    for (int i = 0; i < 4; i++) assert_int_equal(pthread_create(&t[i], NULL, stem_in_thread, NULL), 0);
+    for (int i = 0; i < 4; i++)
+        assert_int_equal(pthread_create(&t[i], NULL, stem_in_thread, NULL), 0);
     for (int i = 0; i < 4; i++) {
         void *failed;
         pthread_join(t[i], &failed);
@@ -198,7 +201,8 @@ static void values_are_brought_to_one_name(void **state)
 static void category_is(const char *type, const char *google, const char *title, const char *want)
 {
     const char *got = vocab_category(vocab, str_of(type), str_of(google), str_of(title));
-    if (!got || strcmp(got, want) != 0) print_error("%s | %s | %s -> %s\n", type, google, title, got ? got : "NULL");
+    if (!got || strcmp(got, want) != 0)
+        print_error("%s | %s | %s -> %s\n", type, google, title, got ? got : "NULL");
     assert_non_null(got);
     assert_string_equal(got, want);
 }
@@ -243,7 +247,8 @@ static void every_taxonomy_name_is_known(void **state)
         snprintf(want, sizeof want, "%.*s", STR_ARG(csv_get(&csv, "category")));
         struct str types = csv_get(&csv, "kagl_article_types"), one;
         while ((one = str_split(&types, '|')).p) {
-            snprintf(name, sizeof name, "Apparel > %s > %.*s", strcmp(want, "nightwear") ? "Any" : "Loungewear and Nightwear", STR_ARG(one));
+            snprintf(name, sizeof name, "Apparel > %s > %.*s",
+                     strcmp(want, "nightwear") ? "Any" : "Loungewear and Nightwear", STR_ARG(one));
             if (one.n) category_is(name, "", "", want);
         }
         assert_string_equal(vocab_group(vocab, want), csv_get(&csv, "group").p ? vocab_group(vocab, want) : "");
@@ -272,7 +277,8 @@ static void a_house_comes_over_the_shipped(void **state)
     struct err err = {0};
     assert_non_null(mkdtemp(dir));
     snprintf(path, sizeof path, "%s/colours.csv", dir);
-    const char good[] = "name,fr,en,synonyms_fr\nRed,rouge,red,\"coquelicot de la maison|rouge\"\nRuby,rubis,ruby,rubis\n";
+    const char good[] =
+        "name,fr,en,synonyms_fr\nRed,rouge,red,\"coquelicot de la maison|rouge\"\nRuby,rubis,ruby,rubis\n";
     assert_int_equal(fs_write_atomic(path, good, sizeof good - 1, 0600, &err), RC_OK);
     struct vocab *v = NULL;
     assert_int_equal(vocab_open("vocabulary", dir, &v, &err), RC_OK);

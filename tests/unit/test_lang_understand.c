@@ -21,11 +21,13 @@ static int setup(void **state)
     if (vocab_open("vocabulary", NULL, &vocab, &err)) return -1;
     if (lang_dict_create(&dict, &err)) return -1;
     static const char *const titles[] = {"Nike Men Air Max 90 Black Shoe", "Peter England Men Party Blue Jeans",
-                                         "Red Tape Men Brown Shoes", "Gas Men Navy Jeans", "Fabindia Women Orchid Kurta"};
+                                         "Red Tape Men Brown Shoes", "Gas Men Navy Jeans",
+                                         "Fabindia Women Orchid Kurta"};
     for (int k = 0; k < 4; k++)
         for (size_t i = 0; i < 5; i++)
             if (lang_dict_add_text(dict, str_of(titles[i]), &err)) return -1;
-    static const char *const brands[] = {"Nike", "Peter England", "Red Tape", "Gas", "Fabindia", "Blue", "Nike"};
+    static const char *const brands[] = {"Nike",     "Peter England", "Red Tape", "Gas",
+                                         "Fabindia", "Blue",          "Nike"};
     for (size_t i = 0; i < 7; i++)
         if (lang_dict_add_brand(dict, str_of(brands[i]), &err)) return -1;
     return (int)lang_dict_seal(dict, &err);
@@ -91,7 +93,8 @@ static void plain_words(void **state)
     first("manteau d'hiver", VOCAB_SEASON, "Winter");
     first("jean taille 38", VOCAB_SIZE, "38");
     ask("t-shirt et jean");
-    assert_true(weight(&q.values[VOCAB_CATEGORY], "t-shirt") > .9f && weight(&q.values[VOCAB_CATEGORY], "jeans") > .9f);
+    assert_true(weight(&q.values[VOCAB_CATEGORY], "t-shirt") > .9f &&
+                weight(&q.values[VOCAB_CATEGORY], "jeans") > .9f);
 }
 
 static void the_language_decides_between_meanings(void **state)
@@ -110,13 +113,26 @@ static void spelling_is_forgiven(void **state)
     (void)state;
     static const struct {
         const char *typed, *category;
-    } cases[] = {{"jogin gris", "joggers"},        {"baskete rouge", "casual-shoes"}, {"chossettes", "socks"},
-                 {"casquete", "hat"},              {"pijama", "nightwear"},           {"portemonnaie", "wallet"},
-                 {"porte monaie", "wallet"},       {"flip flop", "flip-flops"},       {"flipflops", "flip-flops"},
-                 {"sunglases", "sunglasses"},      {"chemize", "shirt"},              {"escarpain", "heels"},
-                 {"soutien gorge", "bra"},         {"balerines", "flats"},            {"lunette soleil", "sunglasses"},
-                 {"sac main", "handbag"},          {"earings", "earrings"},           {"pantallon", "trousers"}};
-    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) first(cases[i].typed, VOCAB_CATEGORY, cases[i].category);
+    } cases[] = {{"jogin gris", "joggers"},
+                 {"baskete rouge", "casual-shoes"},
+                 {"chossettes", "socks"},
+                 {"casquete", "hat"},
+                 {"pijama", "nightwear"},
+                 {"portemonnaie", "wallet"},
+                 {"porte monaie", "wallet"},
+                 {"flip flop", "flip-flops"},
+                 {"flipflops", "flip-flops"},
+                 {"sunglases", "sunglasses"},
+                 {"chemize", "shirt"},
+                 {"escarpain", "heels"},
+                 {"soutien gorge", "bra"},
+                 {"balerines", "flats"},
+                 {"lunette soleil", "sunglasses"},
+                 {"sac main", "handbag"},
+                 {"earings", "earrings"},
+                 {"pantallon", "trousers"}};
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++)
+        first(cases[i].typed, VOCAB_CATEGORY, cases[i].category);
     ask("chossettes noires");
     assert_non_null(q.corrected.p);
     assert_string_equal(q.corrected.p, "chaussettes noires");
@@ -127,7 +143,8 @@ static void spelling_is_forgiven(void **state)
 static void known_words_are_left_alone(void **state)
 {
     (void)state;
-    static const char *const right[] = {"vest", "veste", "nike orchid", "gas jeans", "robe verte", "kurta", "501", "xl"};
+    static const char *const right[] = {"vest",       "veste", "nike orchid", "gas jeans",
+                                        "robe verte", "kurta", "501",         "xl"};
     for (size_t i = 0; i < sizeof right / sizeof *right; i++) {
         ask(right[i]);
         if (q.corrected.p) print_error("%s -> %s\n", right[i], q.corrected.p);
@@ -214,7 +231,8 @@ static void any_input_is_survived(void **state)
         size_t n = (size_t)(s >> 8) % (sizeof text - 1);
         for (size_t i = 0; i < n; i++) {
             s = s * 1664525 + 1013904223;
-            text[i] = round % 3 ? (char)("abcdeorst 0123456789',.-\xc3\xa9\xe2\x82\xac"[(s >> 16) % 30]) : (char)(s >> 24);
+            text[i] = round % 3 ? (char)("abcdeorst 0123456789',.-\xc3\xa9\xe2\x82\xac"[(s >> 16) % 30])
+                                : (char)(s >> 24);
             if (!text[i]) text[i] = ' ';
         }
         text[n] = '\0';
@@ -240,7 +258,8 @@ static void suggestions(void **state)
     size_t n = lang_suggest(vocab, STR("esc"), "fr", &arena, out, 8);
     assert_true(n > 0);
     bool pumps = false;
-    for (size_t i = 0; i < n; i++) pumps |= str_eqz(out[i], "escarpin");
+    for (size_t i = 0; i < n; i++)
+        pumps |= str_eqz(out[i], "escarpin");
     assert_true(pumps);
     assert_int_equal(lang_suggest(vocab, STR("zzzz"), "fr", &arena, out, 8), 0);
 }

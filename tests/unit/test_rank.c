@@ -17,7 +17,8 @@ static struct vocab *vocab;
 static struct rank_snapshot *snapshot;
 static struct arena arena;
 
-static const char *const kinds[][2] = {{"dress", "Dress"}, {"jeans", "Jeans"}, {"heels", "Heels"}, {"t-shirt", "Tshirt"}};
+static const char *const kinds[][2] = {
+    {"dress", "Dress"}, {"jeans", "Jeans"}, {"heels", "Heels"}, {"t-shirt", "Tshirt"}};
 static const char *const colours[] = {"Black", "Red", "Blue", "White", "Green"};
 static const char *const genders[] = {"Women", "Men", "Unisex"};
 
@@ -28,7 +29,8 @@ static void embedding(size_t i, float out[DIM])
         out[k] = sinf((float)(i * 31 + k * 7)) + (k == i % 4 ? 3.f : 0);
         sum += out[k] * out[k];
     }
-    for (size_t k = 0; k < DIM; k++) out[k] /= sqrtf(sum);
+    for (size_t k = 0; k < DIM; k++)
+        out[k] /= sqrtf(sum);
 }
 
 static struct rank_snapshot *build(size_t rows, struct err *err)
@@ -41,22 +43,32 @@ static struct rank_snapshot *build(size_t rows, struct err *err)
         float v[DIM];
         embedding(i, v);
         snprintf(id, sizeof id, "p%zu", i);
-        snprintf(title, sizeof title, "%s %s %s %s No %zu", i % 3 ? "Acme" : "Bolt", genders[i % 3], colours[i % 5],
-                 kinds[i % 4][1], i);
+        snprintf(title, sizeof title, "%s %s %s %s No %zu", i % 3 ? "Acme" : "Bolt", genders[i % 3],
+                 colours[i % 5], kinds[i % 4][1], i);
         snprintf(sizes, sizeof sizes, "%s|%zu", i % 2 ? "M" : "L", 36 + i % 6);
-        struct catalog_row row = {.doc = (int64_t)i * 3 + 5, .id = str_of(id), .title = str_of(title),
-                                  .brand = i % 3 ? STR("Acme") : STR("Bolt"), .category = str_of(kinds[i % 4][0]),
-                                  .colour = str_of(colours[i % 5]), .gender = str_of(genders[i % 3]),
-                                  .sizes = str_of(sizes), .first_seen_ms = 1700000000000 + (int64_t)i * 60000,
-                                  .embedding = v, .dim = DIM, .dhash = (uint64_t)i * 0x9e3779b97f4a7c15u};
+        struct catalog_row row = {.doc = (int64_t)i * 3 + 5,
+                                  .id = str_of(id),
+                                  .title = str_of(title),
+                                  .brand = i % 3 ? STR("Acme") : STR("Bolt"),
+                                  .category = str_of(kinds[i % 4][0]),
+                                  .colour = str_of(colours[i % 5]),
+                                  .gender = str_of(genders[i % 3]),
+                                  .sizes = str_of(sizes),
+                                  .first_seen_ms = 1700000000000 + (int64_t)i * 60000,
+                                  .embedding = v,
+                                  .dim = DIM,
+                                  .dhash = (uint64_t)i * 0x9e3779b97f4a7c15u};
         assert_int_equal(rank_snapshot_row(s, &row, err), RC_OK);
     }
     assert_int_equal(rank_snapshot_seal(s, 1, err), RC_OK);
     for (size_t i = 0; i < rows; i++)
         for (int shop = 0; shop < 2; shop++) {
             if (shop && i % 10) continue;
-            struct catalog_offer o = {.doc = (int64_t)i * 3 + 5, .shop = shop ? STR("lyon") : STR(""), .currency = STR("EUR"),
-                                      .price_cents = 1000 + (int64_t)i * 10, .sale_cents = i % 4 ? -1 : 900 + (int64_t)i * 10,
+            struct catalog_offer o = {.doc = (int64_t)i * 3 + 5,
+                                      .shop = shop ? STR("lyon") : STR(""),
+                                      .currency = STR("EUR"),
+                                      .price_cents = 1000 + (int64_t)i * 10,
+                                      .sale_cents = i % 4 ? -1 : 900 + (int64_t)i * 10,
                                       .available = shop || i % 7};
             assert_int_equal(rank_snapshot_offer(s, &o, err), RC_OK);
         }
@@ -199,7 +211,8 @@ static void pages_follow_one_another(void **state)
     assert_int_equal(count, ROWS);
     struct rank_answer a;
     struct err err = {0};
-    static const char *const bad[] = {"", "x", "AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA", "\xff\xfe"};
+    static const char *const bad[] = {"", "x", "AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA",
+                                      "\xff\xfe"};
     for (size_t i = 0; i < 4; i++) {
         q.cursor = str_of(bad[i]);
         assert_int_equal(search(&q, &a, &err), RC_INVALID);
@@ -222,7 +235,8 @@ static void orders(void **state)
     struct rank_query browse = {.filter = RANK_FILTER_NONE, .limit = 5, .browse = true};
     a = find(&browse);
     assert_int_equal(a.n, 5);
-    for (size_t i = 0; i < 5; i++) assert_int_equal(number(&a.items[i]), ROWS - 1 - i);
+    for (size_t i = 0; i < 5; i++)
+        assert_int_equal(number(&a.items[i]), ROWS - 1 - i);
 }
 
 static void pictures_and_products(void **state)
@@ -230,12 +244,15 @@ static void pictures_and_products(void **state)
     (void)state;
     float v[DIM];
     embedding(8, v);
-    struct rank_seen seen = {.category = {{STR("dress"), .9f}}, .n_category = 1, .colour = {{STR("White"), .8f}}, .n_colour = 1};
-    struct rank_query q = {.picture = v, .seen = &seen, .filter = RANK_FILTER_NONE, .limit = 10, .lang = "fr", .distinct = true};
+    struct rank_seen seen = {
+        .category = {{STR("dress"), .9f}}, .n_category = 1, .colour = {{STR("White"), .8f}}, .n_colour = 1};
+    struct rank_query q = {
+        .picture = v, .seen = &seen, .filter = RANK_FILTER_NONE, .limit = 10, .lang = "fr", .distinct = true};
     struct rank_answer a = find(&q);
     assert_int_equal(number(&a.items[0]), 8);
     assert_string_equal(a.items[0].reasons[0].code, "same_picture");
-    for (size_t i = 0; i < a.n; i++) assert_true(str_eqz(a.items[i].category, "dress"));
+    for (size_t i = 0; i < a.n; i++)
+        assert_true(str_eqz(a.items[i].category, "dress"));
     q.text = STR("en noir"); /* words go before the photo, in what they say */
     a = find(&q);
     for (size_t i = 0; i < a.n; i++) {
@@ -268,7 +285,8 @@ static void reasons_are_true(void **state)
         for (size_t k = 0; k < a.items[i].n_reasons; k++) {
             const struct rank_reason *r = &a.items[i].reasons[k];
             if (strcmp(r->code, "category") == 0) assert_true(str_eqz(a.items[i].category, "dress"));
-            if (strcmp(r->code, "colour") == 0) assert_true(vocab_near(vocab, VOCAB_COLOUR, "Red", a.items[i].colour.p) > 0);
+            if (strcmp(r->code, "colour") == 0)
+                assert_true(vocab_near(vocab, VOCAB_COLOUR, "Red", a.items[i].colour.p) > 0);
             if (strcmp(r->code, "on_sale") == 0) {
                 assert_true(a.items[i].sale_cents >= 0 && a.items[i].sale_cents < a.items[i].price_cents);
                 on_sale++;

@@ -41,12 +41,16 @@ static int load(void **state)
         struct str name = csv_get(&csv, "name");
         snprintf(type, sizeof type, "%.*s > %.*s > %.*s", STR_ARG(csv_get(&csv, "masterCategory")),
                  STR_ARG(csv_get(&csv, "subCategory")), STR_ARG(csv_get(&csv, "articleType")));
-        struct catalog_row row = {
-            .doc = doc, .id = csv_get(&csv, "id"), .title = name, .brand = str_sub(name, 0, str_chr(name, ' ')),
-            .category = str_of(vocab_category(vocab, str_of(type), STR_NONE, name)),
-            .colour = str_of(vocab_canonical(vocab, VOCAB_COLOUR, csv_get(&csv, "baseColour"))),
-            .gender = csv_get(&csv, "gender"), .season = csv_get(&csv, "season"),
-            .style = str_of(vocab_canonical(vocab, VOCAB_STYLE, csv_get(&csv, "usage")))};
+        struct catalog_row row = {.doc = doc,
+                                  .id = csv_get(&csv, "id"),
+                                  .title = name,
+                                  .brand = str_sub(name, 0, str_chr(name, ' ')),
+                                  .category = str_of(vocab_category(vocab, str_of(type), STR_NONE, name)),
+                                  .colour =
+                                      str_of(vocab_canonical(vocab, VOCAB_COLOUR, csv_get(&csv, "baseColour"))),
+                                  .gender = csv_get(&csv, "gender"),
+                                  .season = csv_get(&csv, "season"),
+                                  .style = str_of(vocab_canonical(vocab, VOCAB_STYLE, csv_get(&csv, "usage")))};
         enum rc rc = rank_snapshot_row(snapshot, &row, &err);
         if (rc) print_error("%s\n", err.message);
         assert_int_equal(rc, RC_OK);
@@ -100,7 +104,8 @@ static void show(const struct rank_answer *a)
     for (size_t i = 0; i < a->n; i++) {
         size_t r = (size_t)rank_snapshot_find_id(snapshot, a->items[i].id);
         print_message("   %.3f %.*s | %.*s %.*s %.*s\n", (double)a->items[i].score, STR_ARG(a->items[i].title),
-                      STR_ARG(rank_value(snapshot, RANK_CATEGORY, r)), STR_ARG(rank_value(snapshot, RANK_COLOUR, r)),
+                      STR_ARG(rank_value(snapshot, RANK_CATEGORY, r)),
+                      STR_ARG(rank_value(snapshot, RANK_COLOUR, r)),
                       STR_ARG(rank_value(snapshot, RANK_GENDER, r)));
     }
 }
@@ -165,7 +170,8 @@ static void exact_titles_come_first(void **state)
         size_t got = a.n ? (size_t)rank_snapshot_find_id(snapshot, a.items[0].id) : 0;
         first += a.n && snapshot->products[got].title_hash == snapshot->products[r].title_hash;
         if (first != ++asked - missed) {
-            print_message("not first: %.*s -> %.*s\n", STR_ARG(snapshot->products[r].title), STR_ARG(snapshot->products[got].title));
+            print_message("not first: %.*s -> %.*s\n", STR_ARG(snapshot->products[r].title),
+                          STR_ARG(snapshot->products[got].title));
             missed++;
         }
     }

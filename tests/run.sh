@@ -12,22 +12,23 @@ passed=0 failed=0 skipped=0
 export PENDERIE=$PWD/$build/penderie PENDERIE_TEST_MODE=$mode
 started=$(date +%s)
 
+sum() { awk '{ n += $1 } END { print n + 0 }'; }
+
 # Adds up what the runners in a log counted. Each of them ends on a line of its own.
 count() {
-    local log=$1 p f s
+    local log=$1 p=0 f=0 s=0
     case $2 in
     cmocka)
-        p=$(sed -nE 's/.*\[  PASSED  \] ([0-9]+) test.*/\1/p' "$log" | paste -sd+ | bc)
-        f=$(sed -nE 's/.*\[  FAILED  \] ([0-9]+) test.*/\1/p' "$log" | paste -sd+ | bc)
-        s=$(sed -nE 's/.*\[  SKIPPED \] ([0-9]+) test.*/\1/p' "$log" | paste -sd+ | bc) ;;
+        p=$(sed -nE 's/.*\[  PASSED  \] ([0-9]+) test.*/\1/p' "$log" | sum)
+        f=$(sed -nE 's/.*\[  FAILED  \] ([0-9]+) test.*/\1/p' "$log" | sum)
+        s=$(sed -nE 's/.*\[  SKIPPED \] ([0-9]+) test.*/\1/p' "$log" | sum) ;;
     plain) # 'N passed, N failed[, N skipped]' with anything around, pytest's closing line too
-        p=$(grep -oE '[0-9]+ passed' "$log" | cut -d' ' -f1 | paste -sd+ | bc)
-        f=$(grep -oE '[0-9]+ failed' "$log" | cut -d' ' -f1 | paste -sd+ | bc)
-        s=$(grep -oE '[0-9]+ skipped' "$log" | cut -d' ' -f1 | paste -sd+ | bc) ;;
-    build) p=0 f=0 s=0 ;;
+        p=$(grep -oE '[0-9]+ passed' "$log" | sum)
+        f=$(grep -oE '[0-9]+ failed' "$log" | sum)
+        s=$(grep -oE '[0-9]+ skipped' "$log" | sum) ;;
     esac
-    counted_pass=${p:-0} counted_fail=${f:-0} counted_skip=${s:-0}
-    passed=$((passed + ${p:-0})) failed=$((failed + ${f:-0})) skipped=$((skipped + ${s:-0}))
+    counted_pass=$p counted_fail=$f counted_skip=$s
+    passed=$((passed + p)) failed=$((failed + f)) skipped=$((skipped + s))
 }
 
 # step NAME KIND COMMAND...

@@ -41,7 +41,6 @@ faiss vindex
 cairo demo
 curl/ catalog
 expat catalog
-archive catalog
 libstemmer lang
 LIBRARIES
 }

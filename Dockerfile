@@ -19,7 +19,5 @@ USER penderie
 VOLUME /var/lib/penderie
 EXPOSE 8443
 ENV PENDERIE_HTTP_ADDRESS=0.0.0.0
-HEALTHCHECK --interval=30s --timeout=5s --start-period=20s \
-    CMD ["penderie", "serve", "--check", "--data", "/var/lib/penderie"]
 ENTRYPOINT ["penderie"]
 CMD ["serve", "--data", "/var/lib/penderie"]

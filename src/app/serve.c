@@ -135,8 +135,8 @@ static void reload(struct app *app, const struct app_serve_options *options)
     snprintf(at, sizeof at, "RELOADING=1\nMONOTONIC_USEC=%lld", (long long)clock_mono_us());
     notify(at);
     enum rc rc = options->reload ? options->reload(options->ctx, &config, &err) : RC_OK;
+    if (!rc && config) rc = app_configure_log(config, &err); /* first: it alone can refuse and change nothing */
     if (!rc) rc = http_reload(app->http, config ? config : app->config, &err);
-    if (!rc && config) rc = app_configure_log(config, &err);
     if (rc)
         log_error("app", "settings stay as they were: %s", err.message);
     else

@@ -543,8 +543,9 @@ static enum rc run_reembed_job(struct app *app, struct job *job, struct buf *res
     return finish_job(rc, &counts, result);
 }
 
-static const struct job_kind import_kind = {.name = "import", .run = run_import_job};
-static const struct job_kind reembed_kind = {.name = "reembed", .run = run_reembed_job};
+/* Both wait their turn behind another import, which may take an hour: 30 tries, each a little later than the last. */
+static const struct job_kind import_kind = {.name = "import", .run = run_import_job, .max_attempts = 30};
+static const struct job_kind reembed_kind = {.name = "reembed", .run = run_reembed_job, .max_attempts = 30};
 
 static enum rc start(struct app *app, struct err *err)
 {

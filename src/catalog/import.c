@@ -6,6 +6,7 @@
 #include "base/fs.h"
 #include "base/jout.h"
 #include "base/log.h"
+#include "base/proc.h"
 #include "crypt/crypt.h"
 #include "infer/infer.h"
 
@@ -46,22 +47,13 @@ static unsigned long long started_at(long pid)
     return start;
 }
 
-static void host_name(char out[static 48])
-{
-    FILE *f = fopen("/proc/sys/kernel/random/boot_id", "re");
-    out[0] = 0;
-    if (!f) return;
-    if (!fgets(out, 40, f)) out[0] = 0;
-    fclose(f);
-    out[strcspn(out, "\n")] = 0;
-}
-
-/* Boot, process, its start, and a nonce: two imports of one process are two owners. */
+/* World, process, its start, and a nonce: two imports of one process are two owners. */
 static void make_owner(char out[static 128])
 {
-    char host[48], nonce[17];
+    char host[PROC_WORLD_BYTES], nonce[17];
     uint8_t random[8];
-    host_name(host);
+    proc_world(host);
+    if (!host[0]) snprintf(host, sizeof host, "-");
     crypt_random(random, sizeof random);
     crypt_hex(random, sizeof random, nonce);
     snprintf(out, 128, "%s %ld %llu %s", host, (long)getpid(), started_at(getpid()), nonce);
@@ -70,12 +62,13 @@ static void make_owner(char out[static 128])
 /* The owner was killed on this machine: its lease need not be waited for. */
 static bool is_dead(struct str owner)
 {
-    char host[48], text[128], theirs[48];
+    char host[PROC_WORLD_BYTES], text[128], theirs[PROC_WORLD_BYTES];
     long pid = 0;
     unsigned long long start = 0;
-    host_name(host);
+    proc_world(host);
     snprintf(text, sizeof text, "%.*s", STR_ARG(owner));
-    if (sscanf(text, "%47s %ld %llu", theirs, &pid, &start) != 3 || strcmp(theirs, host) != 0) return false;
+    if (sscanf(text, "%63s %ld %llu", theirs, &pid, &start) != 3 || !host[0] || strcmp(theirs, host) != 0)
+        return false;
     return started_at(pid) != start;
 }
 

@@ -370,6 +370,7 @@ static enum rc collect(struct pipeline *pipe, bool all, struct err *err)
         pipe->done += (int64_t)b->n;
     }
     import_progress(pipe->im, "pictures", pipe->done, pipe->total);
+    if (!rc) rc = import_renew(pipe->im, err); /* slow web pictures must not outlast the lease */
     if (rc || !pipe->unwritten || (!all && pipe->n_unwritten < COMMIT)) return rc;
     struct store_tx *tx = NULL;
     rc = store_begin(pipe->im->store, STORE_WRITE, &tx, err);

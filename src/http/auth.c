@@ -83,10 +83,21 @@ static enum rc default_authenticate(struct http_request *rq, struct http_princip
     return RC_OK;
 }
 
+static enum MHD_Result last_forwarded(void *ctx, enum MHD_ValueKind kind, const char *name, size_t name_n,
+                                      const char *value, size_t value_n)
+{
+    (void)kind;
+    if (value && str_ieqz((struct str){name, name_n}, "X-Forwarded-For"))
+        *(struct str *)ctx = (struct str){value, value_n};
+    return MHD_YES;
+}
+
 /* The address a limit counts against: the peer's, or what a trusted proxy says it is. */
 static struct str client_address(const struct http_conn *c)
 {
-    struct str peer = str_of(c->client->address), forwarded = conn_header((void *)c, "X-Forwarded-For");
+    struct str peer = str_of(c->client->address), forwarded = STR_NONE;
+    /* Proxies add a line of their own behind the client's: only the last item of the last line is theirs. */
+    MHD_get_connection_values_n(c->mhd, MHD_HEADER_KIND, last_forwarded, &forwarded);
     if (!forwarded.n || !settings_listed(c->settings->trusted_proxies, peer)) return peer;
     for (size_t i = forwarded.n; i > 0; i--)
         if (forwarded.p[i - 1] == ',') {

@@ -2,6 +2,7 @@
 
 #include "base/clock.h"
 #include "base/fs.h"
+#include "base/proc.h"
 #include "store/store.h"
 
 #include <signal.h>
@@ -27,28 +28,16 @@ static bool start_time(long pid, char out[static 24])
     return fine;
 }
 
-static void boot_id(char out[static 40])
-{
-    char *text = NULL;
-    size_t n;
-    out[0] = 0;
-    if (fs_read("/proc/sys/kernel/random/boot_id", 256, &text, &n, NULL)) return;
-    struct str id = str_trim((struct str){text, n});
-    snprintf(out, 40, "%.*s", (int)(id.n < 36 ? id.n : 36), id.p);
-    free(text);
-}
-
 void idempotency_instance(char out[static 96])
 {
-    char boot[40], start[24] = "0";
-    boot_id(boot);
+    char world[PROC_WORLD_BYTES], start[24] = "0";
+    proc_world(world);
     start_time((long)getpid(), start);
-    snprintf(out, 96, "%s:%ld:%s", boot, (long)getpid(), start);
+    snprintf(out, 96, "%s:%ld:%s", world, (long)getpid(), start);
 }
 
-/* True when `owner` ran on this boot of this machine and is there no more. A container with its own pids and the
- * same boot id could be taken for dead too early: then the lease of the other decides nothing, and the operation
- * may run twice; such installations share one store through a network, where each has its own machine. */
+/* True when `owner` ran in this world of processes (base/proc.h) and is there no more. Of an owner elsewhere, in another
+ * container say, nothing is known but its lease. */
 static bool is_dead(struct str owner, const char *instance)
 {
     struct str mine = str_of(instance), boot = str_split(&mine, ':');

@@ -284,7 +284,8 @@ static enum MHD_Result dispatch(struct http_conn *c)
     struct queue *q = c->route->def->flags & HTTP_HEAVY ? c->server->app->heavy : c->server->app->light;
     phase(c->client, CLIENT_WORKING);
     c->queued_us = clock_mono_us();
-    if ((c->route->def->flags & HTTP_INLINE) || !q) {
+    if ((c->route->def->flags & HTTP_INLINE) || !q || atomic_load(&c->server->abandon)) {
+        /* Once shutting down nothing is suspended any more: libmicrohttpd must not stop with suspended connections. */
         run_request(c);
         return send_answer(c);
     }
@@ -343,7 +344,7 @@ static enum MHD_Result receive(struct http_conn *c, const char *data, size_t *n)
     c->body_n += *n;
     atomic_fetch_add(&c->client->received, (int64_t)*n);
     bool endless = c->state == CONN_DISCARD && c->body_n > 2 * (size_t)c->settings->max_body_bytes;
-    if (c->state == CONN_DISCARD && c->body) {
+    if (c->state == CONN_DISCARD && c->reserved_bytes) {
         size_t counted = c->body_n;
         body_release(c);
         c->body_n = counted;

@@ -90,11 +90,12 @@ static bool jpeg_one_scan(struct str bytes)
     int components = 0;
     for (size_t at = 2; at + 10 <= bytes.n && p[at] == 0xff;) {
         unsigned marker = p[at + 1];
+        /* Fill bytes and markers without a length do not stand here in what cameras write: then count. */
+        if (marker < 0xc0 || marker == 0xff || (marker >= 0xd0 && marker <= 0xd9)) return false;
         if (marker == 0xda) return components && p[at + 4] == components;
-        if (marker == 0xc0 || marker == 0xc1)
-            components = p[at + 9];
-        else if (marker == 0xc2)
-            return false;
+        bool frame = marker >= 0xc0 && marker <= 0xcf && marker != 0xc4 && marker != 0xc8 && marker != 0xcc;
+        if (frame && (components || marker > 0xc1)) return false;
+        if (frame) components = p[at + 9];
         at += 2 + ((size_t)p[at + 2] << 8 | p[at + 3]);
     }
     return false;

@@ -375,6 +375,7 @@ enum rc infer_default_dir(char *out, size_t cap, struct err *err)
 /* ---- what the package says ---- */
 
 const char *infer_version(const struct infer *m) { return m->package.version; }
+bool infer_has_text(const struct infer *m) { return m->compiled_tower != NULL; }
 size_t infer_dim(const struct infer *m) { return m->package.dim; }
 
 size_t infer_heads(const struct infer *m, const struct infer_head **heads)

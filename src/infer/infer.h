@@ -40,6 +40,7 @@ void infer_close(struct infer *m);
 enum rc infer_default_dir(char *out, size_t cap, struct err *err) MUST_USE;
 
 const char *infer_version(const struct infer *m); /* "penderie-fashion 1.0.0": stored with embeddings */
+bool infer_has_text(const struct infer *m);       /* a package may be of pictures alone */
 size_t infer_dim(const struct infer *m);          /* 256 for our own package */
 size_t infer_heads(const struct infer *m, const struct infer_head **heads);
 const struct infer_head *infer_head(const struct infer *m, const char *field); /* NULL if absent */

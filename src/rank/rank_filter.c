@@ -106,6 +106,10 @@ enum rc rank_count_facets(struct rank_work *w, struct rank_answer *out, struct e
         }
         qsort(values, n, sizeof *values, by_count);
         if (n > MAX_FACET_VALUES) n = MAX_FACET_VALUES;
+        for (size_t i = 0; i < n; i++) { /* the snapshot may go before the answer does */
+            values[i].value = arena_str(w->arena, values[i].value);
+            if (!values[i].value.p) return no_memory(err);
+        }
         memcpy(all + out->n_facets, values, n * sizeof *values);
         out->n_facets += n;
     }

@@ -8,6 +8,8 @@
 
 static bool french(const struct rank_work *w) { return w->lang[0] == 'f'; }
 
+#define LOOKS_ALIKE .5f /* cosine */
+
 static enum rc give(struct rank_work *w, struct rank_item *item, const char *code, struct err *err,
                     const char *fmt, ...) PRINTF_LIKE(5, 6);
 
@@ -151,7 +153,12 @@ enum rc rank_give_reasons(struct rank_work *w, size_t row, struct rank_item *ite
     if (!rc && w->words && w->words->brand.n && str_eq(w->words->brand, p->brand))
         rc = give(w, item, "brand", err, french(w) ? "De la marque %.*s" : "By %.*s", STR_ARG(p->brand));
     if (!rc) rc = reasons_of_offer(w, row, item, err);
-    if (!rc && item->n_reasons == 0 && w->picture)
-        rc = give(w, item, "looks_alike", err, french(w) ? "Ressemble à votre photo" : "Looks like your photo");
+    if (!rc && item->n_reasons == 0 && w->picture && w->s->vectors &&
+        rank_dot(w->picture, vindex_vector(w->s->vectors, (uint32_t)row), w->s->dim) >= LOOKS_ALIKE) {
+        bool photo = w->q->picture != NULL;
+        rc = give(w, item, "looks_alike", err, "%s",
+                  french(w) ? (photo ? "Ressemble à votre photo" : "Ressemble à cet article")
+                            : (photo ? "Looks like your photo" : "Looks like this item"));
+    }
     return rc;
 }

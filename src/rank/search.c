@@ -176,22 +176,28 @@ static size_t set_order(const struct rank_work *w, struct candidate *list, size_
     return kept;
 }
 
-/* Pictures that look the same as one already taken go to the end: a page shows different pieces. */
-static void set_apart(const struct rank_work *w, struct candidate *list, size_t n, size_t page)
+/*
+ * Leaves out what looks like something before it and has the same title, so that a page shows different pieces; done
+ * from the top on every page, so that pages agree on what was left out. *from moves with the list; returns how many
+ * are left, one more than the page if there are more.
+ */
+static size_t leave_out_alike(const struct rank_work *w, struct candidate *list, size_t n, size_t page,
+                              size_t *from)
 {
-    size_t look = n < page * 4 ? n : page * 4, kept = 0;
-    for (size_t i = 0; i < look && kept < page; i++) {
-        bool same = false;
+    size_t kept = 0, before = 0;
+    for (size_t i = 0; i < n && kept - before <= page; i++) {
         const struct rank_product *p = &w->s->products[list[i].row];
+        bool same = false;
         for (size_t k = 0; k < kept && !same; k++) {
             const struct rank_product *o = &w->s->products[list[k].row];
-            same = p->dhash && __builtin_popcountll(p->dhash ^ o->dhash) <= 2 && p->title_hash == o->title_hash;
+            same = p->title_hash == o->title_hash && p->dhash && __builtin_popcountll(p->dhash ^ o->dhash) <= 2;
         }
         if (same) continue;
-        struct candidate c = list[i];
-        memmove(list + kept + 1, list + kept, (i - kept) * sizeof *list);
-        list[kept++] = c;
+        list[kept++] = list[i];
+        if (i < *from) before = kept;
     }
+    *from = before;
+    return kept;
 }
 
 /* ---- the query ---- */
@@ -218,7 +224,9 @@ static enum rc prepare(struct rank_work *w, struct err *err)
     if (rc) return rc;
     w->title_hash = rank_title_hash(q->text);
     w->text_weight = W_TEXT + (W_TEXT_ALONE - W_TEXT) * (1 - w->words->explained);
-    if (!w->scope->model || !w->s->vectors || infer_dim(w->scope->model) != w->s->dim) return RC_OK;
+    if (!w->scope->model || !infer_has_text(w->scope->model) || !w->s->vectors ||
+        infer_dim(w->scope->model) != w->s->dim)
+        return RC_OK;
     w->text = arena_array(w->arena, w->s->dim, sizeof *w->text);
     if (!w->text) return no_memory(err);
     return infer_text(w->scope->model, q->worker, w->words->corrected.p ? w->words->corrected : q->text,
@@ -330,7 +338,7 @@ enum rc rank_search_in(const struct rank_scope *scope, const struct rank_query *
         while (from < n && (list[from].order > after.score ||
                             (list[from].order == after.score && w.s->docs[list[from].row] <= after.doc)))
             from++;
-    if (q->distinct && !q->cursor.p) set_apart(&w, list, n, q->limit);
+    if (q->distinct) n = leave_out_alike(&w, list, n, q->limit, &from);
     size_t page = n - from < q->limit ? n - from : q->limit;
     rc = fill_page(&w, list + from, page, after.position, n - from > page, out, err);
     if (!rc) rc = describe(&w, out, err);

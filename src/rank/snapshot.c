@@ -1,5 +1,7 @@
 #include "rank/snapshot.h"
 
+#include "base/log.h"
+
 #include <stdlib.h>
 #include <string.h>
 
@@ -237,7 +239,13 @@ enum rc rank_snapshot_offer(struct rank_snapshot *s, const struct catalog_offer 
     while (i < s->n_offers && !str_eq(s->offers[i].shop, offer->shop))
         i++;
     if (i == s->n_offers) {
-        if (i == RANK_MAX_SHOPS) return err_set(err, RC_UNPROCESSABLE, "more than %d shops", RANK_MAX_SHOPS);
+        if (i == RANK_MAX_SHOPS) {
+            if (!s->too_many_shops)
+                log_warn("rank", "more than %d shops: the offers of those after them are left out",
+                         RANK_MAX_SHOPS);
+            s->too_many_shops = true;
+            return RC_OK;
+        }
         struct rank_offers *o = &s->offers[i];
         o->shop = arena_str(&s->arena, offer->shop);
         o->currency = arena_str(&s->arena, offer->currency);

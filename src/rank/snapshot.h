@@ -56,7 +56,7 @@ struct rank_product {
     uint8_t title_words;
 };
 
-enum { RANK_MAX_SHOPS = 64 };
+enum { RANK_MAX_SHOPS = 1024 };
 
 struct rank_snapshot {
     atomic_int refs;
@@ -68,6 +68,7 @@ struct rank_snapshot {
     struct rank_product *products;
     struct rank_attribute attributes[RANK_FIELDS];
     struct rank_offers offers[RANK_MAX_SHOPS];
+    bool too_many_shops; /* said once */
     size_t n_offers;
     struct vindex *vectors; /* NULL: no embeddings yet */
     struct rank_words *titles;

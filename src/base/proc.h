@@ -1,0 +1,11 @@
+/* Which process world this is: for leases that must tell a dead owner from one that cannot be seen. */
+#ifndef BASE_PROC_H
+#define BASE_PROC_H
+
+enum { PROC_WORLD_BYTES = 64 };
+
+/* The boot of this machine and the namespace of process numbers (containers have their own): the same text means
+ * that a process number means the same process. Empty if it cannot be read: then nothing may be concluded. */
+void proc_world(char out[static PROC_WORLD_BYTES]);
+
+#endif

@@ -177,6 +177,17 @@ void cli_progress_end(struct cli_progress *p)
     p->on = false;
 }
 
+void cli_stages_show(void *ctx, const char *stage, int64_t done, int64_t total)
+{
+    struct cli_stages *v = ctx;
+    if (!v->stage || strcmp(v->stage, stage) != 0 || v->bar.total != total) {
+        if (v->stage) cli_progress_end(&v->bar);
+        v->stage = stage;
+        cli_progress_start(&v->bar, stage, total);
+    }
+    cli_progress_set(&v->bar, done);
+}
+
 static atomic_bool interrupted;
 
 static void on_signal(int number)
@@ -193,3 +204,9 @@ void cli_catch_signals(void)
 }
 
 bool cli_interrupted(void) { return atomic_load(&interrupted); }
+
+bool cli_stopped(void *unused)
+{
+    (void)unused;
+    return cli_interrupted();
+}

@@ -59,7 +59,15 @@ void cli_progress_start(struct cli_progress *p, const char *what, int64_t total)
 void cli_progress_set(struct cli_progress *p, int64_t done);
 void cli_progress_end(struct cli_progress *p);
 
+/* The same for work in stages, in the form that imports call: `ctx` is a struct cli_stages, zero at first. */
+struct cli_stages {
+    struct cli_progress bar;
+    const char *stage;
+};
+void cli_stages_show(void *ctx, const char *stage, int64_t done, int64_t total);
+
 /* Set by SIGINT and SIGTERM once cli_catch_signals() was called: long commands look at it and end cleanly. */
 void cli_catch_signals(void);
 bool cli_interrupted(void);
+bool cli_stopped(void *unused); /* cli_interrupted() in the form that imports ask with */
 #endif

@@ -72,32 +72,10 @@ static enum rc draw(const struct demo *d, const char *dir, struct err *err)
 
 /* --- importing --- */
 
-struct view {
-    struct cli_progress bar;
-    const char *stage;
-};
-
-static void on_import(void *ctx, const char *stage, int64_t done, int64_t total)
-{
-    struct view *v = ctx;
-    if (!v->stage || strcmp(v->stage, stage) != 0 || v->bar.total != total) {
-        if (v->stage) cli_progress_end(&v->bar);
-        v->stage = stage;
-        cli_progress_start(&v->bar, stage, total);
-    }
-    cli_progress_set(&v->bar, done);
-}
-
-static bool on_stopped(void *ctx)
-{
-    (void)ctx;
-    return cli_interrupted();
-}
-
 static enum rc import(const struct demo *d, const char *dir, struct err *err)
 {
     char feed[PATH_BYTES], images[PATH_BYTES], inventory[PATH_BYTES], shops[PATH_BYTES];
-    struct view view = {0};
+    struct cli_stages view = {0};
     struct config *config = NULL;
     struct app app = {0};
     struct catalog_import_result result;
@@ -112,8 +90,8 @@ static enum rc import(const struct demo *d, const char *dir, struct err *err)
                                        .shops = shops,
                                        .prune = true,
                                        .force = true,
-                                       .progress = on_import,
-                                       .stopped = on_stopped,
+                                       .progress = cli_stages_show,
+                                       .stopped = cli_stopped,
                                        .ctx = &view};
     enum rc rc = cli_config(d->config, &d->sets, &config, err);
     if (!rc) rc = app_open(&app, config, cli_modules, d->data, APP_CATALOG | APP_BLOBS | APP_MODEL, err);

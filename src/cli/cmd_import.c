@@ -32,28 +32,6 @@ const struct cli_command cli_reembed = {
     .run = run_reembed,
 };
 
-struct view {
-    struct cli_progress bar;
-    const char *stage;
-};
-
-static void on_progress(void *ctx, const char *stage, int64_t done, int64_t total)
-{
-    struct view *v = ctx;
-    if (!v->stage || strcmp(v->stage, stage) != 0 || v->bar.total != total) {
-        if (v->stage) cli_progress_end(&v->bar);
-        v->stage = stage;
-        cli_progress_start(&v->bar, stage, total);
-    }
-    cli_progress_set(&v->bar, done);
-}
-
-static bool on_stopped(void *ctx)
-{
-    (void)ctx;
-    return cli_interrupted();
-}
-
 static void print_text(const struct catalog_import_result *r)
 {
     printf("%lld rows read (%s), %lld rejected, %lld values left out%s\n", (long long)r->rows, r->format,
@@ -108,7 +86,7 @@ static enum rc go(const struct common *c, import_fn import, struct catalog_impor
 {
     struct config *config = NULL;
     struct app app = {0};
-    struct view view = {0};
+    struct cli_stages view = {0};
     struct catalog_import_result result;
     enum rc rc = cli_config(c->config, &c->sets, &config, err);
     if (!rc) rc = image_startup("penderie", err);
@@ -117,8 +95,8 @@ static enum rc go(const struct common *c, import_fn import, struct catalog_impor
                       APP_CATALOG | APP_BLOBS | (c->no_model ? 0 : (unsigned)APP_MODEL), err);
     if (!rc) {
         cli_catch_signals();
-        options->progress = on_progress;
-        options->stopped = on_stopped;
+        options->progress = cli_stages_show;
+        options->stopped = cli_stopped;
         options->ctx = &view;
         rc = import(&app, options, &result, err);
         if (view.stage) cli_progress_end(&view.bar);

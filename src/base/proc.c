@@ -4,6 +4,7 @@
 
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/stat.h>
 
 void proc_world(char out[static PROC_WORLD_BYTES])
@@ -18,4 +19,21 @@ void proc_world(char out[static PROC_WORLD_BYTES])
     snprintf(out, PROC_WORLD_BYTES, "%.*s.%llu", (int)(id.n < 36 ? id.n : 36), id.p,
              (unsigned long long)ns.st_ino);
     free(text);
+}
+
+unsigned long long proc_started(long pid)
+{
+    char path[64], line[1024];
+    unsigned long long start = 0;
+    snprintf(path, sizeof path, "/proc/%ld/stat", pid);
+    FILE *f = fopen(path, "re");
+    if (!f) return 0;
+    size_t n = fread(line, 1, sizeof line - 1, f);
+    fclose(f);
+    line[n] = 0;
+    const char *p = strrchr(line, ')'); /* the name may hold anything */
+    for (int field = 2; p && field < 22; field++)
+        p = strchr(p + 1, ' ');
+    if (p && sscanf(p, "%llu", &start) != 1) start = 0;
+    return start;
 }

@@ -8,4 +8,7 @@ enum { PROC_WORLD_BYTES = 64 };
  * that a process number means the same process. Empty if it cannot be read: then nothing may be concluded. */
 void proc_world(char out[static PROC_WORLD_BYTES]);
 
+/* When process `pid` of this world began, in clock ticks since the boot (proc(5), stat, field 22); 0: there is none. */
+unsigned long long proc_started(long pid);
+
 #endif

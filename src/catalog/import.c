@@ -29,24 +29,6 @@ void import_progress(struct import *im, const char *stage, int64_t done, int64_t
 
 /* ---- the lease: one import at a time, in all processes of the house ---- */
 
-/* Field 22 of /proc/PID/stat: when the process began. 0: there is none. */
-static unsigned long long started_at(long pid)
-{
-    char path[64], line[1024];
-    unsigned long long start = 0;
-    snprintf(path, sizeof path, "/proc/%ld/stat", pid);
-    FILE *f = fopen(path, "re");
-    if (!f) return 0;
-    size_t n = fread(line, 1, sizeof line - 1, f);
-    fclose(f);
-    line[n] = 0;
-    const char *p = strrchr(line, ')'); /* the name may hold anything */
-    for (int field = 2; p && field < 22; field++)
-        p = strchr(p + 1, ' ');
-    if (p && sscanf(p, "%llu", &start) != 1) start = 0;
-    return start;
-}
-
 /* World, process, its start, and a nonce: two imports of one process are two owners. */
 static void make_owner(char out[static 128])
 {
@@ -56,7 +38,7 @@ static void make_owner(char out[static 128])
     if (!host[0]) snprintf(host, sizeof host, "-");
     crypt_random(random, sizeof random);
     crypt_hex(random, sizeof random, nonce);
-    snprintf(out, 128, "%s %ld %llu %s", host, (long)getpid(), started_at(getpid()), nonce);
+    snprintf(out, 128, "%s %ld %llu %s", host, (long)getpid(), proc_started(getpid()), nonce);
 }
 
 /* The owner was killed on this machine: its lease need not be waited for. */
@@ -69,7 +51,7 @@ static bool is_dead(struct str owner)
     snprintf(text, sizeof text, "%.*s", STR_ARG(owner));
     if (sscanf(text, "%63s %ld %llu", theirs, &pid, &start) != 3 || !host[0] || strcmp(theirs, host) != 0)
         return false;
-    return started_at(pid) != start;
+    return proc_started(pid) != start;
 }
 
 static enum rc look_at_lease(struct import *im, struct store_tx *tx, struct err *err)

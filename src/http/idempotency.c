@@ -1,7 +1,6 @@
 #include "http/idempotency.h"
 
 #include "base/clock.h"
-#include "base/fs.h"
 #include "base/proc.h"
 #include "store/store.h"
 
@@ -11,29 +10,11 @@
 #include <string.h>
 #include <unistd.h>
 
-/* Field 22 of /proc/PID/stat, behind the name in parentheses (which may hold anything). */
-static bool start_time(long pid, char out[static 24])
-{
-    char path[64], *text = NULL;
-    size_t n;
-    snprintf(path, sizeof path, "/proc/%ld/stat", pid);
-    if (fs_read(path, 8192, &text, &n, NULL)) return false;
-    char *tail = strrchr(text, ')');
-    struct str rest = str_of(tail ? tail + 2 : ""), field = STR_NONE;
-    for (int i = 3; i <= 22; i++)
-        field = str_split(&rest, ' ');
-    bool fine = field.n > 0 && field.n < 24;
-    if (fine) snprintf(out, 24, "%.*s", STR_ARG(field));
-    free(text);
-    return fine;
-}
-
 void idempotency_instance(char out[static 96])
 {
-    char world[PROC_WORLD_BYTES], start[24] = "0";
+    char world[PROC_WORLD_BYTES];
     proc_world(world);
-    start_time((long)getpid(), start);
-    snprintf(out, 96, "%s:%ld:%s", world, (long)getpid(), start);
+    snprintf(out, 96, "%s:%ld:%llu", world, (long)getpid(), proc_started((long)getpid()));
 }
 
 /* True when `owner` ran in this world of processes (base/proc.h) and is there no more. Of an owner elsewhere, in another
@@ -43,9 +24,10 @@ static bool is_dead(struct str owner, const char *instance)
     struct str mine = str_of(instance), boot = str_split(&mine, ':');
     struct str rest = owner, their_boot = str_split(&rest, ':'), pid_text = str_split(&rest, ':');
     int64_t pid;
-    char start[24];
+    uint64_t start;
     if (!boot.n || !str_eq(boot, their_boot) || !str_to_i64(pid_text, &pid) || pid <= 0) return false;
-    return !start_time((long)pid, start) || !str_eqz(rest, start);
+    uint64_t began = proc_started((long)pid);
+    return !began || !str_to_u64(rest, &start) || start != began;
 }
 
 struct str idempotency_key(struct str header)

@@ -1,6 +1,6 @@
 /*
  * Cryptography that the main job needs (libsodium): hashes, MACs, random numbers, wiping. The privacy
- * issue adds AEAD, key wrapping and the vault beside it.
+ * issue adds AEAD beside it; keys of persons live in vault/.
  */
 #ifndef CRYPT_CRYPT_H
 #define CRYPT_CRYPT_H

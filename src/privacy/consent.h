@@ -1,0 +1,36 @@
+/*
+ * The consent register: append-only, in the store "register", under a pseudonym of its own. One consent for each purpose
+ * and, where the purpose is about a photo, for each photo. Withdrawal is one more row and takes effect at once: every
+ * module's `consent_withdrawn` is called before the answer.
+ */
+#ifndef PRIVACY_CONSENT_H
+#define PRIVACY_CONSENT_H
+
+#include "base/err.h"
+#include "base/str.h"
+
+struct app;
+
+enum consent_purpose {
+    CONSENT_RECOMMENDATION, /* keeping a photo, reading it, recommending from it */
+    CONSENT_TRYON,          /* using it for virtual try-on */
+    CONSENT_IMPROVEMENT,    /* improving the model with it */
+    CONSENT_PURPOSES
+};
+extern const char *const consent_names[CONSENT_PURPOSES]; /* "recommendation", "tryon", "improvement" */
+
+struct consent_given {
+    struct str person;            /* account id */
+    struct str photo;             /* photo id, or STR_NONE: for all that comes until withdrawn */
+    enum consent_purpose purpose;
+    struct str text_version, language; /* which words the person agreed to: "2026-11", "fr" */
+    const char *how;              /* "web", "api", "app" */
+};
+enum rc consent_give(struct app *app, const struct consent_given *c, struct err *err) MUST_USE;
+/* RC_OK when there is a valid one for this photo or for all; else RC_FORBIDDEN with a message that names what is missing. */
+enum rc consent_require(struct app *app, struct str person, struct str photo, enum consent_purpose purpose,
+                        struct err *err) MUST_USE;
+/* Appends the withdrawal, then removes everywhere what depended on it; photo STR_NONE: all photos. */
+enum rc consent_withdraw(struct app *app, struct str person, struct str photo, enum consent_purpose purpose,
+                         const char *how, struct err *err) MUST_USE;
+#endif

@@ -56,7 +56,8 @@ struct module {
     /* For the four below: `user` is an account id, as above. Each may run again after a crash, over what is done
      * already, and must then answer RC_OK. Only modules that have something to do set them. */
     /* The person's files for the archive, in clear, one after the other. */
-    enum rc (*export_files)(struct app *app, const char *user, module_give_file give, void *ctx, struct err *err);
+    enum rc (*export_files)(struct app *app, const char *user, module_give_file give, void *ctx,
+                            struct err *err);
     /* The person withdrew this consent (consent_names: "recommendation", "tryon", "improvement"), for one photo, or
      * for all when photo is NULL. The withdrawal is in the register already. Removes all that rested on it - rows,
      * files, index entries, caches - before it returns: the person's answer waits for it. */

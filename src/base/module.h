@@ -35,7 +35,8 @@ typedef enum rc (*module_give_file)(void *ctx, struct str name, struct str bytes
 /* What the daily purge asks of a module beside erasing inactive persons: to drop or aggregate what is older than its
  * own retention allows at `now_ms`. A dry run changes nothing and reports the same numbers. */
 struct module_retention {
-    int64_t now_ms; /* clock_now_ms() of the run: use it, not the clock */
+    int64_t now_ms;             /* clock_now_ms() of the run: use it, not the clock */
+    int64_t activity_before_ms; /* events older than this are aggregated (setting privacy_activity_months) */
     bool dry_run;
 };
 
@@ -53,7 +54,7 @@ struct module {
     /* Writes all it holds about the person as members of the open JSON object. */
     enum rc (*export_user)(struct app *app, const char *user, struct jout *out, struct err *err);
     enum rc (*erase_user)(struct app *app, const char *user, struct err *err);
-    /* For the four below: `user` is an account id, as above. Each may run again after a crash, over what is done
+    /* For the three below: `user` is an account id, as above. Each may run again after a crash, over what is done
      * already, and must then answer RC_OK. Only modules that have something to do set them. */
     /* The person's files for the archive, in clear, one after the other. */
     enum rc (*export_files)(struct app *app, const char *user, module_give_file give, void *ctx,
@@ -65,9 +66,6 @@ struct module {
                                  struct err *err);
     /* The daily purge. Writes numbers as members of the open object ("events_aggregated": 120). */
     enum rc (*purge)(struct app *app, const struct module_retention *r, struct jout *report, struct err *err);
-    /* The last of an erasure, after every erase_user and after the vault destroyed the person's key: forgets the
-     * account itself. Only ident sets it; RC_OK when there is no such account. */
-    enum rc (*forget_user)(struct app *app, const char *user, struct err *err);
     /* Called by `serve` only, with everything in struct app ready; threads may be started. */
     enum rc (*start)(struct app *app, struct err *err);
     void (*stop)(struct app *app);

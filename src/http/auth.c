@@ -1,6 +1,6 @@
 /*
- * Who asks. Until identity is there, two kinds: anonymous clients, known only by a keyed hash of their address
- * that changes every day, and staff with the one token of the house.
+ * Who asks, as far as the server itself knows: anonymous clients, by a keyed hash of their address that changes
+ * every day, and staff with the one token of the house. ident/ puts persons, keys and issuers before it.
  */
 #include "http/internal.h"
 
@@ -70,7 +70,7 @@ static bool is_staff(const struct http_server *s, struct str token)
     return s->has_admin_token && crypt_equal(hash, s->admin_token_hash, sizeof hash);
 }
 
-static enum rc default_authenticate(struct http_request *rq, struct http_principal *out, struct err *err)
+enum rc http_authenticate_default(struct http_request *rq, struct http_principal *out, struct err *err)
 {
     struct str header = http_header(rq, "Authorization");
     *out = (struct http_principal){.roles = HTTP_ANONYMOUS, .id = STR(""), .limit_key = STR_NONE};
@@ -128,7 +128,7 @@ static bool open_metrics(const struct http_conn *c)
 enum rc auth_check(struct http_conn *c)
 {
     struct http_principal *p = &c->rq.principal;
-    http_authenticate_fn fn = c->server->authenticate ? c->server->authenticate : default_authenticate;
+    http_authenticate_fn fn = c->server->authenticate ? c->server->authenticate : http_authenticate_default;
     enum rc rc = fn(&c->rq, p, &c->err);
     if (rc) return rc;
     if (!p->limit_key.n) {

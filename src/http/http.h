@@ -125,6 +125,7 @@ struct http_response {
     struct jout json;          /* writes into body */
     bool etag;                 /* ask for a strong ETag of the body and If-None-Match handling */
     const char *cache_control; /* NULL: no-store */
+    int retry_after_s;         /* with an error that says to come back (RC_LIMIT, RC_BUSY); 0: none */
     struct str file;           /* bytes that outlive the answer (static assets, mapped files) instead of body */
     struct arena *arena;       /* the request's; the rest is filled by http_add_header() */
     struct http_field *fields;
@@ -141,6 +142,8 @@ struct http_field {
 /* Tells who asks, from the headers; runs on the socket's thread and must not wait. The default knows anonymous
  * clients and the bearer token of the staff. limit_key may stay empty: then the id or the address counts. */
 typedef enum rc (*http_authenticate_fn)(struct http_request *rq, struct http_principal *out, struct err *err);
+enum rc http_authenticate_default(struct http_request *rq, struct http_principal *out,
+                                  struct err *err) MUST_USE;
 
 struct http_server;
 /* modules: NULL-ended. Reads http_* and tls_* settings. */
@@ -152,7 +155,8 @@ void http_stop(struct http_server *s, int64_t grace_ms); /* stops accepting, let
  * everything stays as it was. */
 struct config;
 enum rc http_reload(struct http_server *s, const struct config *config, struct err *err) MUST_USE;
-void http_set_authenticate(struct http_server *s, http_authenticate_fn fn); /* before the first request */
+void http_set_authenticate(struct http_server *s,
+                           http_authenticate_fn fn); /* before the first request; else app->authenticate */
 bool http_self_signed(const struct http_server *s);
 unsigned http_port(const struct http_server *s); /* for tests: the port bound */
 /* The document, as served on /openapi.json. */

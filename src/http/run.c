@@ -123,6 +123,7 @@ static enum rc run_handler(struct http_conn *c)
     c->rs = (struct http_response){.body = BUF_INIT(64 << 20), .arena = &c->arena};
     c->rs.json = JOUT_INIT(&c->rs.body);
     enum rc rc = c->route->def->handler(&c->rq, &c->rs, &c->err);
+    if (rc && c->rs.retry_after_s) c->retry_after_s = c->rs.retry_after_s;
     if (!rc && c->rs.body.failed) rc = buf_check(&c->rs.body, "the answer", &c->err);
     return rc ? rc : check_answer(c);
 }

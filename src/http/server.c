@@ -536,6 +536,7 @@ enum rc http_start(struct app *app, const struct module *const *modules, struct 
     if (!s) return err_set(err, RC_NOMEM, "out of memory");
     s->app = app;
     s->modules = modules;
+    s->authenticate = app->authenticate;
     s->heavy_workers = app->heavy ? queue_workers(app->heavy) : 0;
     pthread_mutex_init(&s->clients_lock, NULL);
     pthread_mutex_init(&s->timer_lock, NULL);

@@ -7,20 +7,13 @@
 #ifndef PRIVACY_AUDIT_H
 #define PRIVACY_AUDIT_H
 
+#include "base/audit.h"
 #include "base/err.h"
 #include "base/str.h"
 
 struct app;
 struct http_request;
 
-struct audit_event {
-    struct str who;         /* account id; STR_NONE: anonymous or the system itself */
-    unsigned roles;         /* of enum http_role */
-    const char *what;       /* operation: "photo.read", "account.erase", "login.refused" */
-    struct str object;      /* id of what was touched, stored as a pseudonym; may be STR_NONE */
-    const char *result;     /* "ok", "refused", "failed" */
-    const char *request_id; /* NULL: none */
-};
 /* Durable when it returns. A failure must fail the access it describes. */
 enum rc audit_append(struct app *app, const struct audit_event *e, struct err *err) MUST_USE;
 /* The same with who, roles and request id of a request. */

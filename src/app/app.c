@@ -11,6 +11,7 @@
 #include "infer/infer.h"
 #include "rank/rank.h"
 #include "store/store.h"
+#include "vault/vault.h"
 
 #include <limits.h>
 #include <sched.h>
@@ -32,6 +33,14 @@ const struct config_key app_config[] = {
     {"store_catalog", CONFIG_STRING, "", 0, 0, "Where products are kept. Empty: sqlite:DATA/catalog.db."},
     {"store_ops", CONFIG_STRING, "", 0, 0,
      "Where jobs, limits and idempotency keys are kept. Empty: sqlite:DATA/ops.db."},
+    {"store_identity", CONFIG_STRING, "", 0, 0,
+     "Where accounts and sessions are kept. Empty: sqlite:DATA/identity.db."},
+    {"store_wardrobe", CONFIG_STRING, "", 0, 0,
+     "Where the records of shoppers' photos and preferences are kept. Empty: sqlite:DATA/wardrobe.db."},
+    {"store_activity", CONFIG_STRING, "", 0, 0,
+     "Where shoppers' events are kept. Empty: sqlite:DATA/activity.db."},
+    {"store_register", CONFIG_STRING, "", 0, 0,
+     "Where consents and the access log are kept. Empty: sqlite:DATA/register.db."},
     {"store_blobs", CONFIG_STRING, "", 0, 0, "Where pictures are kept. Empty: file:DATA/blobs."},
     {"log_level", CONFIG_STRING, "info", 0, 0, "error, warn, info or debug."},
     {"log_format", CONFIG_STRING, "text", 0, 0, "text, or json: one object a line."},
@@ -78,19 +87,31 @@ static enum rc url_of(const struct app *app, const char *key, const char *scheme
     return n < 0 || n >= PATH_MAX ? err_set(err, RC_INVALID, "%s: path too long", key) : RC_OK;
 }
 
-static enum rc open_store(struct app *app, const char *name, const char *key, struct store **out,
-                          struct err *err)
+/* `persons`: what is deleted there is overwritten. */
+static enum rc open_store(struct app *app, const char *name, const char *key, bool persons,
+                          struct store **out, struct err *err)
 {
     char url[PATH_MAX], file[64];
     snprintf(file, sizeof file, "%s.db", name);
     enum rc rc = url_of(app, key, "sqlite", file, url, err);
     int readers = (int)(app_workers(app->config) + light_workers(app->config));
-    struct store_options options = {.name = name, .readers = readers < 4 ? 4 : readers};
+    struct store_options options = {.name = name, .readers = readers < 4 ? 4 : readers, .overwrite = persons};
     if (!rc) rc = store_open(url, &options, out, err);
     for (size_t i = 0; !rc && app->modules[i]; i++)
         if (app->modules[i]->migrations)
             rc = store_migrate(*out, app->modules[i]->name, app->modules[i]->migrations, err);
     if (rc) err_prefix(err, "%s: ", key);
+    return rc;
+}
+
+/* The vault first: without it the rest is of no use, and nothing is to be made. */
+static enum rc open_persons(struct app *app, struct err *err)
+{
+    enum rc rc = vault_open(app->data_dir, app->config, &app->vault, err);
+    if (!rc) rc = open_store(app, "identity", "store_identity", true, &app->identity, err);
+    if (!rc) rc = open_store(app, "wardrobe", "store_wardrobe", true, &app->wardrobe, err);
+    if (!rc) rc = open_store(app, "activity", "store_activity", true, &app->activity, err);
+    if (!rc) rc = open_store(app, "register", "store_register", true, &app->reg, err);
     return rc;
 }
 
@@ -165,8 +186,9 @@ enum rc app_open(struct app *app, struct config *config, const struct module *co
     enum rc rc = app_configure_log(config, err);
     if (!rc) rc = crypt_startup(err);
     if (!rc) rc = find_data(app, data_dir, parts, err);
-    if (!rc && (parts & APP_CATALOG)) rc = open_store(app, "catalog", "store_catalog", &app->catalog, err);
-    if (!rc && (parts & APP_OPS)) rc = open_store(app, "ops", "store_ops", &app->ops, err);
+    if (!rc && (parts & APP_CATALOG)) rc = open_store(app, "catalog", "store_catalog", false, &app->catalog, err);
+    if (!rc && (parts & APP_OPS)) rc = open_store(app, "ops", "store_ops", false, &app->ops, err);
+    if (!rc && (parts & APP_PERSONS)) rc = open_persons(app, err);
     if (!rc && (parts & APP_BLOBS)) rc = open_blobs(app, err);
     if (!rc && (parts & APP_QUEUES)) rc = open_queues(app, err);
     if (!rc && (parts & APP_MODEL)) rc = open_model(app, parts, err);
@@ -184,6 +206,11 @@ void app_close(struct app *app)
     rank_close(app->rank);
     infer_close(app->model);
     blob_close(app->blobs);
+    store_close(app->reg);
+    store_close(app->activity);
+    store_close(app->wardrobe);
+    store_close(app->identity);
+    vault_close(app->vault);
     store_close(app->ops);
     store_close(app->catalog);
     *app = (struct app){0};

@@ -3,7 +3,7 @@
  * life of `penderie serve`.
  *
  *   DATA/catalog.db  DATA/ops.db  DATA/blobs/  DATA/keys/  DATA/tls/  DATA/vocabulary/  DATA/cache/
- *   DATA/rejects/
+ *   DATA/rejects/  DATA/identity.db  DATA/wardrobe.db  DATA/activity.db  DATA/register.db  DATA/vault/
  */
 #ifndef APP_APP_H
 #define APP_APP_H
@@ -18,7 +18,8 @@ enum app_parts {
     APP_MODEL = 8,
     APP_RANK = 16,
     APP_READ_ONLY = 32, /* a missing data folder is an error that says `penderie import` makes it */
-    APP_QUEUES = 64     /* the queues that answer requests; the model gets a request for each worker */
+    APP_QUEUES = 64,    /* the queues that answer requests; the model gets a request for each worker */
+    APP_PERSONS = 128   /* the vault, and the stores identity, wardrobe, activity, register */
 };
 
 /* Opens the parts asked for and migrates their stores. `config`, `modules` (NULL-ended) and `data_dir` are

@@ -203,7 +203,7 @@ enum rc app_serve(struct config *config, const struct module *const *modules, co
     struct refresher refresher = {0};
     sigset_t signals;
     size_t started = 0;
-    unsigned parts = APP_CATALOG | APP_OPS | APP_BLOBS | APP_MODEL | APP_RANK | APP_QUEUES;
+    unsigned parts = APP_CATALOG | APP_OPS | APP_BLOBS | APP_MODEL | APP_RANK | APP_QUEUES | APP_PERSONS;
     block_signals(&signals);
     forbid_dumps();
     enum rc rc = image_startup("penderie", err); /* before threads: left to the first pictures, it is a race */

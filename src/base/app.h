@@ -40,6 +40,9 @@ struct app {
     /* Appends to the access log: privacy's audit_append, for folders below it. Durable when it returns; a failure must
      * fail the access it describes. NULL: no log is open. */
     enum rc (*audit)(struct app *app, const struct audit_event *e, struct err *err);
+    /* Told of each call that is refused before a handler sees it (RC_UNAUTHENTICATED, RC_FORBIDDEN); runs on the
+     * socket's thread and must not wait. NULL: nobody wants to know. */
+    void (*refused)(const struct http_request *rq, enum rc why);
     const struct module *const *modules;
 };
 

@@ -7,6 +7,9 @@
 #include <string.h>
 #include <time.h>
 #pragma GCC poison strcpy strcat strncpy strncat strtok sprintf vsprintf gets atoi atol atoll atof
-#pragma GCC poison gmtime localtime ctime asctime rand srand tmpnam tempnam mktemp
+#pragma GCC poison gmtime localtime ctime asctime srand tmpnam tempnam mktemp
+#ifndef BANNED_ALL_BUT_RAND /* for crypt/, which includes OpenSSL, whose headers call a parameter so */
+#pragma GCC poison rand
+#endif
 #endif
 #endif

@@ -99,71 +99,58 @@ bool crypt_base64url_decode(struct str s, uint8_t *out, size_t cap, size_t *n)
 
 /* ------------------------------------------------------------------------------------ key files */
 
-static enum rc read_key(const char *path, uint8_t key[static CRYPT_KEY_BYTES], struct err *err)
+enum rc crypt_read_private(const char *path, const char *what, uint8_t *out, size_t cap, size_t *n,
+                           struct err *err)
 {
     enum rc rc = RC_OK;
     struct stat st;
-    uint8_t bytes[CRYPT_KEY_BYTES + 1]; /* one more, to notice a file that is too long */
-    size_t n = 0;
+    *n = 0;
     int fd = open(path, O_RDONLY | O_CLOEXEC);
-    if (fd < 0) return err_errno(err, "cannot open the key %s", path);
+    if (fd < 0) return err_errno(err, "cannot open the %s %s", what, path);
     if (fstat(fd, &st)) {
-        rc = err_errno(err, "cannot look at the key %s", path);
+        rc = err_errno(err, "cannot look at the %s %s", what, path);
     } else if (!S_ISREG(st.st_mode)) {
-        rc = err_set(err, RC_CORRUPT, "the key %s is not a file", path);
+        rc = err_set(err, RC_CORRUPT, "the %s %s is not a file", what, path);
     } else if (st.st_mode & 077) {
         rc = err_set(err, RC_FORBIDDEN,
-                     "the key %s can be read by others (mode %03o): chmod 600 %s, "
+                     "the %s %s can be read by others (mode %03o): chmod 600 %s, "
                      "and think about replacing the key",
-                     path, (unsigned)st.st_mode & 0777, path);
+                     what, path, (unsigned)st.st_mode & 0777, path);
     }
-    while (!rc && n < sizeof bytes) {
-        ssize_t got = read(fd, bytes + n, sizeof bytes - n);
+    while (!rc && *n < cap) {
+        ssize_t got = read(fd, out + *n, cap - *n);
         if (got < 0 && errno == EINTR) continue;
-        if (got < 0) rc = err_errno(err, "cannot read the key %s", path);
+        if (got < 0) rc = err_errno(err, "cannot read the %s %s", what, path);
         if (got <= 0) break;
-        n += (size_t)got;
+        *n += (size_t)got;
     }
-    if (!rc && n != CRYPT_KEY_BYTES)
+    if (!rc && *n == cap) rc = err_set(err, RC_CORRUPT, "the %s %s is too long", what, path);
+    close(fd);
+    if (rc) crypt_wipe(out, cap);
+    return rc;
+}
+
+static enum rc read_key(const char *path, uint8_t key[static CRYPT_KEY_BYTES], struct err *err)
+{
+    uint8_t bytes[CRYPT_KEY_BYTES + 2]; /* more, to notice a file that is too long */
+    size_t n = 0;
+    enum rc rc = crypt_read_private(path, "key", bytes, sizeof bytes, &n, err);
+    if (rc == RC_CORRUPT || (!rc && n != CRYPT_KEY_BYTES))
         rc = err_set(err, RC_CORRUPT, "the key %s must hold exactly %d bytes: restore it from a backup", path,
                      CRYPT_KEY_BYTES);
     if (!rc) memcpy(key, bytes, CRYPT_KEY_BYTES);
-    close(fd);
     crypt_wipe(bytes, sizeof bytes);
     return rc;
 }
 
-/* A fresh key in a file of another name, complete and synced. */
-static enum rc write_new_key(const char *tmp, struct err *err)
+static enum rc make_key(const char *path, struct err *err)
 {
-    enum rc rc = RC_OK;
     uint8_t key[CRYPT_KEY_BYTES];
-    int fd = open(tmp, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
-    if (fd < 0) return err_errno(err, "cannot make the key %s", tmp);
+    bool made; /* false: by another process, whose key is then read */
     crypt_random(key, sizeof key);
-    ssize_t put = write(fd, key, sizeof key);
+    enum rc rc = fs_write_new(path, key, sizeof key, 0600, &made, err);
     crypt_wipe(key, sizeof key);
-    if (put >= 0 && put != (ssize_t)sizeof key) errno = ENOSPC; /* 32 bytes are short only on a full disk */
-    if (put != (ssize_t)sizeof key || fsync(fd)) rc = err_errno(err, "cannot write the key %s", tmp);
-    close(fd);
     return rc;
-}
-
-/*
- * link() puts the finished file in place only if the name is free: of two processes that start at once
- * one wins, and both then read the winner's key. rename() would let the second replace a key that the
- * first already uses.
- */
-static enum rc make_key(const char *folder, const char *path, struct err *err)
-{
-    char tmp[CRYPT_PATH_BYTES + 32];
-    uint64_t nonce;
-    crypt_random(&nonce, sizeof nonce);
-    snprintf(tmp, sizeof tmp, "%s.%016llx", path, (unsigned long long)nonce);
-    enum rc rc = write_new_key(tmp, err);
-    if (!rc && link(tmp, path) && errno != EEXIST) rc = err_errno(err, "cannot put the key %s in place", path);
-    unlink(tmp);
-    return rc ? rc : fs_sync_dir(folder, err);
 }
 
 static bool plain_name(const char *name)
@@ -183,7 +170,7 @@ enum rc crypt_key_file(const char *dir, const char *name, uint8_t key[static CRY
     if (lstat(path, &st)) {
         if (errno != ENOENT) return err_errno(err, "cannot look at the key %s", path);
         enum rc rc = fs_mkdirs(folder, 0700, err);
-        if (!rc) rc = make_key(folder, path, err);
+        if (!rc) rc = make_key(path, err);
         if (rc) return rc;
     }
     return read_key(path, key, err);

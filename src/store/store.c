@@ -1,5 +1,6 @@
 #include "store/store_ops.h"
 
+#include "base/buf.h"
 #include "base/clock.h"
 #include "base/log.h"
 #include "crypt/crypt.h"
@@ -9,7 +10,7 @@
 
 static const struct store_ops *const backends[] = {&store_sqlite_ops};
 
-enum { DEFAULT_BUSY_MS = 5000, DEFAULT_READERS = 4, MAX_MIGRATIONS = 256 };
+enum { DEFAULT_BUSY_MS = 5000, DEFAULT_READERS = 4, MAX_MIGRATIONS = 256, MAX_MIGRATION_BYTES = 1 << 20 };
 
 struct store_value store_value_text(struct str s)
 {
@@ -275,11 +276,27 @@ static enum rc read_applied(struct migrator *m, struct store_tx *tx, struct err 
     return rc;
 }
 
+/* The marker of a table without row order becomes what this database says for it. */
+static void dialect(const struct store_ops *ops, const char *sql, struct buf *out)
+{
+    struct str rest = str_of(sql);
+    for (size_t at; (at = str_find(rest, STR(STORE_NO_ROW_ORDER))) != SIZE_MAX;) {
+        buf_add(out, str_sub(rest, 0, at));
+        buf_addz(out, ops->clustered);
+        rest = str_sub(rest, at + sizeof STORE_NO_ROW_ORDER - 1, rest.n);
+    }
+    buf_add(out, rest);
+}
+
 static enum rc apply(struct migrator *m, struct store_tx *tx, const struct migration *one, struct err *err)
 {
     char hex[CRYPT_HEX_BYTES];
+    struct buf sql = BUF_INIT(MAX_MIGRATION_BYTES);
     sha_of(one, hex);
-    enum rc rc = tx->store->ops->script(tx, one->sql, err);
+    dialect(tx->store->ops, one->sql, &sql);
+    enum rc rc = buf_check(&sql, "a migration", err);
+    if (!rc) rc = tx->store->ops->script(tx, sql.p, err);
+    buf_release(&sql);
     if (rc) {
         tx->failed = rc;
         return err_prefix(err, "store %s: migration %s %d: ", m->store->name, m->module, one->version);
@@ -348,6 +365,8 @@ enum rc store_migrate(struct store *s, const char *module, const struct migratio
         log_info("store", "%s: %s brought up to date, %d migrations", s->name, module, known - m.applied);
     return rc;
 }
+
+enum rc store_forget(struct store *s, struct err *err) { return s->ops->forget(s, err); }
 
 enum rc store_version(struct store *s, int64_t *out, struct err *err) { return s->ops->version(s, out, err); }
 

@@ -52,7 +52,7 @@ struct store_value store_value_text(struct str s);
 struct migration {
     const char *store; /* which database it belongs to: "catalog", "ops", ... */
     int version;       /* ascending within a module, from 1; 0 ends a table. Never edited once released */
-    const char *sql;   /* one or more statements of the common subset */
+    const char *sql;   /* one or more statements of the common subset (sql.md; "no row order" is there too) */
 };
 
 struct store_options {
@@ -60,6 +60,7 @@ struct store_options {
     int64_t busy_ms;  /* how long a writer waits for another; 0: 5,000 */
     int readers;      /* pooled read connections; 0: 4 */
     bool read_only;
+    bool overwrite; /* what is deleted is overwritten with zeros in the file, not only given free */
 };
 
 /* `url`: "sqlite:/path/to/catalog.db" (made with mode 0600 when missing). RC_INVALID for another scheme
@@ -104,6 +105,10 @@ enum rc store_get_i64(struct store_tx *tx, const char *sql, const struct store_v
 
 /* A number that grows with every commit by anyone, also by another process: cheap to poll. */
 enum rc store_version(struct store *s, int64_t *out, struct err *err) MUST_USE;
+/* Leaves no trace, in the files that belong to the store, of what committed transactions have deleted or replaced:
+ * with `overwrite`, SQLite's log is moved into the file and cut to nothing. Waits for readers that still see
+ * the old state, RC_BUSY after busy_ms. What a disk keeps in blocks that it gave free is beyond it. */
+enum rc store_forget(struct store *s, struct err *err) MUST_USE;
 /* Copies a consistent state to `path` while writers go on. */
 enum rc store_backup(struct store *s, const char *path, struct err *err) MUST_USE;
 #endif

@@ -16,6 +16,7 @@
 #include <pthread.h>
 
 enum { STORE_NAME_BYTES = 32 };
+#define STORE_NO_ROW_ORDER "/* no row order */"
 
 struct store {
     const struct store_ops *ops;
@@ -63,10 +64,12 @@ struct store_ops {
     /* Keeps other processes from migrating until the transaction ends. */
     enum rc (*lock_migrations)(struct store_tx *tx, struct err *err);
     enum rc (*has_table)(struct store_tx *tx, const char *table, bool *found, struct err *err);
+    enum rc (*forget)(struct store *s, struct err *err);
     enum rc (*version)(struct store *s, int64_t *out, struct err *err);
     enum rc (*backup)(struct store *s, const char *path, struct err *err);
 
-    /* Put behind a CREATE TABLE whose rows are best kept in the order of their key: " WITHOUT ROWID". */
+    /* Put behind a CREATE TABLE whose rows are to be kept in the order of their key: " WITHOUT ROWID". store.c puts it
+     * in the place of STORE_NO_ROW_ORDER in migrations. */
     const char *clustered;
 };
 

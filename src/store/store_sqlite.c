@@ -35,6 +35,7 @@ struct sqlite_store {
     char path[SQLITE_PATH_BYTES];
     int64_t busy_ms;
     int max_idle;
+    enum connection_kind writes; /* how the connection that writes is opened */
 
     pthread_mutex_t lock;
     bool seat_taken;
@@ -121,7 +122,7 @@ static enum rc use_wal(struct connection *c, struct err *err)
 
 static enum rc first_connection(struct sqlite_store *s, bool read_only, struct err *err)
 {
-    enum connection_kind kind = read_only ? CONNECTION_READER : CONNECTION_WRITER;
+    enum connection_kind kind = read_only ? CONNECTION_READER : s->writes;
     struct connection *c = NULL;
     enum rc rc = connection_open(s, s->path, kind, s->busy_ms, &c, err);
     if (!rc) rc = claim(c, s->path, read_only, err);
@@ -150,6 +151,7 @@ static enum rc sqlite_open(const char *rest, const struct store_options *options
     snprintf(s->path, sizeof s->path, "%s", rest);
     s->busy_ms = options->busy_ms;
     s->max_idle = options->readers;
+    s->writes = options->overwrite ? CONNECTION_OVERWRITER : CONNECTION_WRITER;
     rc = first_connection(s, options->read_only, err);
     if (rc) {
         free(s);
@@ -259,7 +261,7 @@ static enum rc begin_write(struct sqlite_store *s, struct store_tx **out, struct
     int64_t deadline_us = clock_mono_us() + s->busy_ms * 1000;
     if (!take_seat(s, deadline_us))
         return err_set(err, RC_BUSY, "the database %s is busy with other changes; try again", s->path);
-    if (!s->writer) rc = connection_open(s, s->path, CONNECTION_WRITER, s->busy_ms, &s->writer, err);
+    if (!s->writer) rc = connection_open(s, s->path, s->writes, s->busy_ms, &s->writer, err);
     if (!rc) rc = begin_on(s->writer, deadline_us, err);
     if (rc)
         give_seat(s);
@@ -546,6 +548,30 @@ static enum rc sqlite_version(struct store *base, int64_t *out, struct err *err)
     return rc;
 }
 
+/*
+ * A checkpoint that cuts the log to nothing: pages with what was deleted leave the log, and the pages that took their
+ * place in the file hold zeros there (secure_delete). The writer's seat keeps this process's writers out; the
+ * busy handler waits for readers and for other processes.
+ */
+static enum rc sqlite_forget(struct store *base, struct err *err)
+{
+    struct sqlite_store *s = store_of(base);
+    enum rc rc = RC_OK;
+    int64_t deadline_us = clock_mono_us() + s->busy_ms * 1000;
+    if (base->read_only) return err_set(err, RC_FORBIDDEN, "store %s was opened for reading only", base->name);
+    if (!take_seat(s, deadline_us))
+        return err_set(err, RC_BUSY, "the database %s is busy with other changes; try again", s->path);
+    if (!s->writer) rc = connection_open(s, s->path, s->writes, s->busy_ms, &s->writer, err);
+    if (!rc) {
+        int log = 0, moved = 0;
+        connection_wait_until(s->writer, deadline_us);
+        int code = sqlite3_wal_checkpoint_v2(s->writer->db, NULL, SQLITE_CHECKPOINT_TRUNCATE, &log, &moved);
+        if (code) rc = connection_error(s->writer, code, "cutting the log", err);
+    }
+    give_seat(s);
+    return rc;
+}
+
 /* `from` holds a read transaction all the while: without it every commit would start the copy over. */
 static enum rc copy(struct connection *from, const char *path, struct err *err)
 {
@@ -615,6 +641,7 @@ const struct store_ops store_sqlite_ops = {
     .column_blob = sqlite_column_blob,
     .lock_migrations = sqlite_lock_migrations,
     .has_table = sqlite_has_table,
+    .forget = sqlite_forget,
     .version = sqlite_version,
     .backup = sqlite_backup,
     .clustered = " WITHOUT ROWID",

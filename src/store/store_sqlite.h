@@ -37,7 +37,7 @@ struct connection {
     uint64_t uses;
 };
 
-enum connection_kind { CONNECTION_READER, CONNECTION_WRITER };
+enum connection_kind { CONNECTION_READER, CONNECTION_WRITER, CONNECTION_OVERWRITER /* a writer that zeroes */ };
 
 /* `path` NUL-terminated; the file must exist. */
 enum rc connection_open(struct sqlite_store *store, const char *path, enum connection_kind kind,

@@ -94,6 +94,7 @@ static int prepare(sqlite3 *db, const char *sql, sqlite3_stmt **out)
 static int configure(struct connection *c, enum connection_kind kind)
 {
     sqlite3 *db = c->db;
+    bool writes = kind != CONNECTION_READER;
     sqlite3_extended_result_codes(db, 1);
     sqlite3_busy_handler(db, wait_for_lock, c);
     sqlite3_db_config(db, SQLITE_DBCONFIG_DEFENSIVE, 1, NULL);
@@ -101,11 +102,12 @@ static int configure(struct connection *c, enum connection_kind kind)
     sqlite3_db_config(db, SQLITE_DBCONFIG_DQS_DML, 0, NULL);
     sqlite3_db_config(db, SQLITE_DBCONFIG_DQS_DDL, 0, NULL);
     sqlite3_db_config(db, SQLITE_DBCONFIG_ENABLE_FKEY, 1, NULL);
-    int code = run(db, kind == CONNECTION_WRITER
+    int code = run(db, writes
                            ? "PRAGMA synchronous=FULL; PRAGMA temp_store=MEMORY; PRAGMA cache_size=-16384;"
                              "PRAGMA journal_size_limit=67108864"
                            : "PRAGMA temp_store=MEMORY; PRAGMA cache_size=-8192");
-    if (!code) code = prepare(db, kind == CONNECTION_WRITER ? "BEGIN IMMEDIATE" : "BEGIN", &c->begin);
+    if (!code && kind == CONNECTION_OVERWRITER) code = run(db, "PRAGMA secure_delete=ON");
+    if (!code) code = prepare(db, writes ? "BEGIN IMMEDIATE" : "BEGIN", &c->begin);
     if (!code) code = prepare(db, "COMMIT", &c->commit);
     if (!code) code = prepare(db, "ROLLBACK", &c->rollback);
     return code;
@@ -120,7 +122,7 @@ enum rc connection_open(struct sqlite_store *store, const char *path, enum conne
     c->store = store;
     c->deadline_us = clock_mono_us() + busy_ms * 1000;
     int flags =
-        SQLITE_OPEN_NOMUTEX | (kind == CONNECTION_WRITER ? SQLITE_OPEN_READWRITE : SQLITE_OPEN_READONLY);
+        SQLITE_OPEN_NOMUTEX | (kind == CONNECTION_READER ? SQLITE_OPEN_READONLY : SQLITE_OPEN_READWRITE);
     int code = sqlite3_open_v2(path, &c->db, flags, NULL);
     if (!code) code = configure(c, kind);
     if (code) {

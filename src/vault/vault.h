@@ -19,17 +19,19 @@
 #define VAULT_VAULT_H
 
 #include "base/buf.h"
+#include "base/config.h"
 #include "base/err.h"
 #include "base/str.h"
 
 struct vault;
-struct config;
+struct module;
 
 enum { VAULT_PSEUDONYM_CHARS = 32 }; /* hexadecimal, half an HMAC-SHA-256; buffers take one more for the NUL */
 
 /* Opens DATA/vault, makes it at first use. Setting vault_master says where the master key is: "file" (DATA/vault/master.key,
  * 0600, refused with RC_FORBIDDEN when others can read it), "passphrase" (argon2id of what vault_passphrase_file holds),
  * "azure" (vault_azure_*: wrapKey / unwrapKey of Azure Key Vault). */
+/* `config` is borrowed until vault_close(). */
 enum rc vault_open(const char *data_dir, const struct config *config, struct vault **out, struct err *err) MUST_USE;
 void vault_close(struct vault *v); /* wipes; NULL is fine */
 
@@ -55,6 +57,10 @@ enum rc vault_unseal_house(struct vault *v, const char *name, struct str place, 
 void vault_pseudonym(struct vault *v, const char *domain, struct str value, char out[static VAULT_PSEUDONYM_CHARS + 1]);
 
 /* Re-wraps every person's key under a new master key, while others go on; resumable. `progress` may be NULL. */
+
+extern const struct config_key vault_config[];
+extern const struct module vault_module; /* these settings */
+
 typedef void (*vault_progress)(void *ctx, int64_t done, int64_t total);
 enum rc vault_rotate(struct vault *v, vault_progress progress, void *ctx, struct err *err) MUST_USE;
 

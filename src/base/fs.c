@@ -86,11 +86,12 @@ static enum rc write_all(int fd, const char *p, size_t n)
     return RC_OK;
 }
 
-enum rc fs_write_atomic(const char *path, const void *p, size_t n, unsigned mode, struct err *err)
+/* A complete and synced file of another name beside `path`: `tmp`. */
+static enum rc write_beside(const char *path, const void *p, size_t n, unsigned mode,
+                            char tmp[static PATH_MAX_BYTES], struct err *err)
 {
-    char tmp[PATH_MAX_BYTES];
-    int len = snprintf(tmp, sizeof tmp, "%s.XXXXXX", path);
-    if (len < 0 || (size_t)len >= sizeof tmp) return err_set(err, RC_INVALID, "path too long: %s", path);
+    int len = snprintf(tmp, PATH_MAX_BYTES, "%s.XXXXXX", path);
+    if (len < 0 || len >= PATH_MAX_BYTES) return err_set(err, RC_INVALID, "path too long: %s", path);
     int fd = mkostemp(tmp, O_CLOEXEC);
     if (fd < 0) return err_errno(err, "cannot write beside %s", path);
     if (write_all(fd, p, n) || fchmod(fd, (mode_t)mode) || fsync(fd)) {
@@ -100,12 +101,34 @@ enum rc fs_write_atomic(const char *path, const void *p, size_t n, unsigned mode
         return rc;
     }
     close(fd);
+    return RC_OK;
+}
+
+enum rc fs_write_atomic(const char *path, const void *p, size_t n, unsigned mode, struct err *err)
+{
+    char tmp[PATH_MAX_BYTES];
+    enum rc written = write_beside(path, p, n, mode, tmp, err);
+    if (written) return written;
     if (rename(tmp, path)) {
         enum rc rc = err_errno(err, "cannot put %s in place", path);
         unlink(tmp);
         return rc;
     }
     return sync_parent(path, err);
+}
+
+/* link() puts the finished file in place only if the name is free; rename() would replace what another process made
+ * and already uses. */
+enum rc fs_write_new(const char *path, const void *p, size_t n, unsigned mode, bool *made, struct err *err)
+{
+    char tmp[PATH_MAX_BYTES];
+    *made = false;
+    enum rc rc = write_beside(path, p, n, mode, tmp, err);
+    if (rc) return rc;
+    *made = link(tmp, path) == 0;
+    if (!*made && errno != EEXIST) rc = err_errno(err, "cannot put %s in place", path);
+    unlink(tmp);
+    return rc ? rc : sync_parent(path, err);
 }
 
 enum rc fs_mkdirs(const char *path, unsigned mode, struct err *err)

@@ -11,6 +11,10 @@ enum rc fs_read(const char *path, size_t max_bytes, char **p, size_t *n, struct 
 /* Written to a temporary file beside it, synced, renamed over: after a crash the path holds the old
  * bytes or the new ones, never a mixture. The folder is synced too. `mode` as in 0644. */
 enum rc fs_write_atomic(const char *path, const void *p, size_t n, unsigned mode, struct err *err) MUST_USE;
+/* The same, but a file that is there stays as it is, and *made says so (false): of several processes that want to make
+ * it at once, one does, and all then find the same. */
+enum rc fs_write_new(const char *path, const void *p, size_t n, unsigned mode, bool *made,
+                     struct err *err) MUST_USE;
 enum rc fs_mkdirs(const char *path, unsigned mode, struct err *err) MUST_USE; /* mkdir -p */
 enum rc fs_sync_dir(const char *dir, struct err *err) MUST_USE;
 enum rc fs_remove_tree(const char *path, struct err *err) MUST_USE; /* a missing path is fine */

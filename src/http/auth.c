@@ -4,6 +4,7 @@
  */
 #include "http/internal.h"
 
+#include "base/app.h"
 #include "base/clock.h"
 #include "base/fs.h"
 #include "base/log.h"
@@ -20,23 +21,23 @@ static enum rc make_token(const char *path, struct err *err)
 {
     uint8_t secret[TOKEN_BYTES];
     char text[TOKEN_TEXT + 2];
+    bool made; /* false: by another process that starts at the same time */
     crypt_random(secret, sizeof secret);
     crypt_base64url(secret, sizeof secret, text);
     text[TOKEN_TEXT] = '\n';
-    enum rc rc = fs_write_atomic(path, text, TOKEN_TEXT + 1, 0600, err);
+    enum rc rc = fs_write_new(path, text, TOKEN_TEXT + 1, 0600, &made, err);
     crypt_wipe(secret, sizeof secret);
     crypt_wipe(text, sizeof text);
-    if (!rc) log_info("http", "made the staff's token in keys/admin.token");
+    if (!rc && made) log_info("http", "made the staff's token in keys/admin.token");
     return rc;
 }
 
-enum rc auth_open(struct http_server *s, const char *data_dir, const char *token_file, struct err *err)
+enum rc auth_read_token(struct http_settings *s, const char *data_dir, const char *token_file, struct err *err)
 {
     char path[PATH_MAX], *text = NULL;
     size_t n = 0;
     struct stat st;
     enum rc rc = RC_OK;
-    s->has_admin_token = false;
     if (!*token_file && !data_dir) return RC_OK;
     if (*token_file) {
         snprintf(path, sizeof path, "%s", token_file);
@@ -63,7 +64,7 @@ enum rc auth_open(struct http_server *s, const char *data_dir, const char *token
 }
 
 /* Hashes are compared, so that neither the length nor the first different byte shows in the time taken. */
-static bool is_staff(const struct http_server *s, struct str token)
+static bool is_staff(const struct http_settings *s, struct str token)
 {
     uint8_t hash[CRYPT_SHA256_BYTES];
     crypt_sha256(token, hash);
@@ -76,7 +77,7 @@ enum rc http_authenticate_default(struct http_request *rq, struct http_principal
     *out = (struct http_principal){.roles = HTTP_ANONYMOUS, .id = STR(""), .limit_key = STR_NONE};
     if (!header.p) return RC_OK;
     struct str token = header, scheme = str_split(&token, ' ');
-    if (!str_ieqz(scheme, "bearer") || !token.p || !is_staff(rq->conn->server, str_trim(token)))
+    if (!str_ieqz(scheme, "bearer") || !token.p || !is_staff(rq->conn->settings, str_trim(token)))
         return err_set(err, RC_UNAUTHENTICATED, "this token is not valid");
     out->roles = STAFF_ROLES;
     out->id = STR("staff");
@@ -92,20 +93,13 @@ static enum MHD_Result last_forwarded(void *ctx, enum MHD_ValueKind kind, const 
     return MHD_YES;
 }
 
-/* The address a limit counts against: the peer's, or what a trusted proxy says it is. */
-static struct str client_address(const struct http_conn *c)
+static struct address client_address(const struct http_conn *c)
 {
-    struct str peer = str_of(c->client->address), forwarded = STR_NONE;
-    /* Proxies add a line of their own behind the client's: only the last item of the last line is theirs. */
+    struct str forwarded = STR_NONE;
+    /* Proxies add to the client's own line, or a line behind it: only the end of the last one is theirs. */
     MHD_get_connection_values_n(c->mhd, MHD_HEADER_KIND, last_forwarded, &forwarded);
-    if (!forwarded.n || !settings_listed(c->settings->trusted_proxies, peer)) return peer;
-    for (size_t i = forwarded.n; i > 0; i--)
-        if (forwarded.p[i - 1] == ',') {
-            forwarded = str_sub(forwarded, i, forwarded.n);
-            break;
-        }
-    forwarded = str_trim(forwarded);
-    return forwarded.n && forwarded.n < 64 ? forwarded : peer;
+    struct address a = address_forwarded(&c->settings->trusted_proxies, &c->client->peer, forwarded);
+    return address_client(&a);
 }
 
 static void address_key(struct http_conn *c)
@@ -114,23 +108,32 @@ static void address_key(struct http_conn *c)
     char now[25];
     clock_rfc3339(clock_now_ms(), now);
     crypt_mac(c->server->ops_key, (struct str){now, 10}, day_key);
-    crypt_mac(day_key, client_address(c), mac);
+    crypt_mac(day_key, (struct str){(const char *)c->from.b, sizeof c->from.b}, mac);
     crypt_base64url(mac, 16, c->limit_key);
     crypt_wipe(day_key, sizeof day_key);
 }
 
 static bool open_metrics(const struct http_conn *c)
 {
-    return c->settings->metrics_open && c->client->loopback && strcmp(c->route->def->path, "/metrics") == 0 &&
-           !conn_header((void *)c, "X-Forwarded-For").p && !conn_header((void *)c, "Forwarded").p;
+    return c->settings->metrics_open && address_is_loopback(&c->client->peer) &&
+           strcmp(c->route->def->path, "/metrics") == 0 && !conn_header((void *)c, "X-Forwarded-For").p &&
+           !conn_header((void *)c, "Forwarded").p;
+}
+
+static enum rc refuse(struct http_conn *c, enum rc why)
+{
+    const struct app *app = c->server->app;
+    if (app->refused && (why == RC_UNAUTHENTICATED || why == RC_FORBIDDEN)) app->refused(&c->rq, why);
+    return why;
 }
 
 enum rc auth_check(struct http_conn *c)
 {
     struct http_principal *p = &c->rq.principal;
     http_authenticate_fn fn = c->server->authenticate ? c->server->authenticate : http_authenticate_default;
+    c->from = client_address(c);
     enum rc rc = fn(&c->rq, p, &c->err);
-    if (rc) return rc;
+    if (rc) return refuse(c, rc);
     if (!p->limit_key.n) {
         if (p->id.n) {
             p->limit_key = p->id;
@@ -141,6 +144,10 @@ enum rc auth_check(struct http_conn *c)
     }
     if (open_metrics(c)) p->roles |= HTTP_OPERATOR;
     if (p->roles & c->route->def->roles) return RC_OK;
-    if (p->roles == HTTP_ANONYMOUS) return err_set(&c->err, RC_UNAUTHENTICATED, "this operation needs a token");
-    return err_set(&c->err, RC_FORBIDDEN, "your role does not include this operation");
+    if (p->roles == HTTP_ANONYMOUS) {
+        rc = err_set(&c->err, RC_UNAUTHENTICATED, "this operation needs a token");
+        return refuse(c, rc);
+    }
+    rc = err_set(&c->err, RC_FORBIDDEN, "your role does not include this operation");
+    return refuse(c, rc);
 }

@@ -1,7 +1,7 @@
 /*
  * Idempotency-Key (draft-ietf-httpapi-idempotency-key-header): a write that is sent again, because the answer was
  * lost, gives the first answer again instead of a second effect. Answers are kept for 24 hours in the ops store,
- * under the key together with who asks and the operation.
+ * under the key together with who asks (an account, or for anonymous clients their address) and the operation.
  *
  * A process that dies in the middle leaves a running entry. Whoever comes next with the key takes it over when its
  * process is gone (same machine) or its lease has run out (another machine): the operation is then carried out

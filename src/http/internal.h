@@ -1,9 +1,11 @@
 /*
  * What the files of this folder share. The way of a request:
  *
- *   server.c       connection made; request line read (conn_create); headers read -> accept.c
+ *   clients.c      connection made, unless its client has too many
+ *   server.c       request line read (conn_create); headers read -> accept.c
  *   accept.c       on the socket's thread: target, route, parameters, who asks, limits, what the body must be
- *   server.c       body received; suspended and pushed on a queue, or run at once (HTTP_INLINE)
+ *   body.c         body received, within the budget for all bodies
+ *   server.c       suspended and pushed on a queue, or run at once (HTTP_INLINE)
  *   run.c          on a worker: body parsed and checked, idempotency, handler
  *   answer.c       body, ETag, compression, headers -> MHD_Response; resumed
  *   server.c       sent, counted, logged, released
@@ -16,6 +18,7 @@
 
 #include "base/config.h"
 #include "base/module.h"
+#include "http/address.h"
 #include "http/http.h"
 #include "http/router.h"
 #include "metric/metric.h"
@@ -32,22 +35,30 @@ struct pages;
 struct http_settings {
     int64_t max_body_bytes, max_json_bytes, upload_memory_bytes;
     int64_t deadline_ms, header_timeout_ms, body_timeout_ms, idle_timeout_ms;
-    int64_t limit_light, limit_heavy;
+    int64_t limit_light, limit_heavy, connections_per_client; /* 0: no limit */
     bool metrics_open, access_log, hsts, check_answers;
-    char *cors_origins, *trusted_proxies; /* comma-separated */
+    char *cors_origins; /* comma-separated */
+    struct address_list trusted_proxies;
+    bool has_admin_token;
+    uint8_t admin_token_hash[32];
     struct http_settings *older;
 };
 
-/* A TCP connection. In a list under server->clients_lock so that the timer can shut slow ones down. */
+/* A TCP connection. */
 enum client_phase { CLIENT_IDLE, CLIENT_HEADERS, CLIENT_BODY, CLIENT_WORKING };
 struct client {
-    struct client *next, *prev;
+    struct client *next, **link; /* in its bucket; *link == this */
     int fd;
-    bool loopback;
-    char address[48]; /* of the peer: 16 bytes of an IPv4 or /64 as text; never logged */
+    struct address peer;
     _Atomic int phase;
     _Atomic int64_t since_us; /* when the phase began */
     _Atomic int64_t received; /* bytes of the body so far */
+};
+/* All of them, by a hash of address_client(peer). */
+enum { CLIENT_BUCKETS = 1024 };
+struct clients {
+    pthread_mutex_t lock;
+    struct client *buckets[CLIENT_BUCKETS];
 };
 
 enum conn_state { CONN_NEW, CONN_BODY, CONN_DISCARD, CONN_QUEUED, CONN_DONE, CONN_SENT };
@@ -55,6 +66,8 @@ struct http_conn {
     struct http_server *server;
     struct MHD_Connection *mhd;
     struct client *client;
+    struct address
+        from; /* whom it counts for: address_client() of the peer, or of whom a trusted proxy names */
     const struct http_settings *settings;
     const struct route *route; /* NULL: none was found */
     const char *method;
@@ -75,6 +88,7 @@ struct http_conn {
     size_t body_n, body_cap, body_max;
     bool body_mapped;
     int64_t reserved_bytes;
+    size_t received; /* bytes of it so far, the dropped ones of a refused body included */
 
     struct http_response rs;
     struct err err;
@@ -98,12 +112,10 @@ struct http_server {
     struct pages *pages;
     _Atomic(struct http_settings *) settings;
     struct buf openapi;
-    uint8_t ops_key[32], admin_token_hash[32];
-    bool has_admin_token;
+    uint8_t ops_key[32];
     char instance[96]; /* this process, for idempotency: boot, pid, start time */
     unsigned heavy_workers;
-    pthread_mutex_t clients_lock;
-    struct client *clients;
+    struct clients clients;
     _Atomic int64_t upload_bytes;  /* reserved by bodies being received or worked on */
     _Atomic int running;           /* requests between their first header and their last byte */
     atomic_bool stopping, abandon; /* abandon: what has not started is answered 503 */
@@ -116,9 +128,31 @@ struct http_server {
 
 /* settings.c */
 extern const struct config_key http_settings_keys[];
-enum rc settings_create(const struct config *config, struct http_settings **out, struct err *err) MUST_USE;
+/* data_dir: where the staff's token is, NULL: there is none but that of the setting. */
+enum rc settings_create(const struct config *config, const char *data_dir, struct http_settings **out,
+                        struct err *err) MUST_USE;
 void settings_destroy(struct http_settings *s);
 bool settings_listed(const char *list, struct str item); /* in a comma-separated list */
+
+/* listen.c */
+enum rc listen_open(const struct config *config, int *fd, struct err *err) MUST_USE;
+/* How many connections this process can hold: the setting, or what its limit of open files leaves (with a warning).
+ * Raises that limit to what the system lets it. RC_INVALID: too few files to serve at all. */
+enum rc listen_connections(const struct config *config, unsigned *out, struct err *err) MUST_USE;
+
+/* clients.c */
+enum MHD_Result clients_accept(void *server, const struct sockaddr *from, socklen_t n); /* false: too many */
+void clients_notify(void *server, struct MHD_Connection *mhd, void **context,
+                    enum MHD_ConnectionNotificationCode code);
+struct client *client_of(struct MHD_Connection *mhd); /* NULL: there was no memory for it */
+void client_enter(struct client *client, enum client_phase p);
+/* Shuts the sockets of those whose phase has lasted too long. */
+void clients_shut_slow(struct http_server *s, int *open, int *slow);
+
+/* body.c */
+enum rc body_add(struct http_conn *c, const char *data,
+                 size_t n) MUST_USE; /* RC_TOO_LARGE, RC_BUSY, RC_NOMEM */
+void body_release(struct http_conn *c);
 
 /* accept.c: RC_OK: go on with the body or the handler. Otherwise c->err is the answer. */
 enum rc accept_request(struct http_conn *c);
@@ -141,8 +175,9 @@ void problem_write(struct jout *out, enum rc rc, const struct err *err, const st
                    const char *request_id, struct str instance);
 
 /* auth.c */
-enum rc auth_open(struct http_server *s, const char *data_dir, const char *token_file,
-                  struct err *err) MUST_USE;
+/* Reads the staff's token into the settings; makes one when there is none yet in the data folder. */
+enum rc auth_read_token(struct http_settings *s, const char *data_dir, const char *token_file,
+                        struct err *err) MUST_USE;
 enum rc auth_check(struct http_conn *c); /* fills rq.principal */
 
 /* pages.c: the web app's files, read at start. */
@@ -165,7 +200,7 @@ void etag_make(struct str body, const char *suffix, char out[static 44]);
 bool etag_matches(struct str if_none_match, const char *etag); /* weak comparison, ignoring a -gz suffix */
 
 extern struct metric http_requests, http_failures, http_seconds, http_in_bytes, http_out_bytes,
-    http_connections, http_waiting, http_running;
+    http_connections, http_refused, http_waiting, http_running;
 extern const char http_security_headers[]; /* of pages */
 
 #endif

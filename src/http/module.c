@@ -12,12 +12,14 @@ struct metric http_seconds =
 struct metric http_in_bytes = METRIC_COUNTER("penderie_http_in_bytes_total", "Bytes of bodies received.", NULL);
 struct metric http_out_bytes = METRIC_COUNTER("penderie_http_out_bytes_total", "Bytes of bodies sent.", NULL);
 struct metric http_connections = METRIC_GAUGE("penderie_http_connections", "Open connections.", NULL);
+struct metric http_refused = METRIC_COUNTER("penderie_http_refused_connections_total",
+                                            "Connections closed: their client had too many.", NULL);
 struct metric http_waiting = METRIC_GAUGE("penderie_http_waiting", "Requests waiting for a worker.", "queue");
 struct metric http_running =
     METRIC_GAUGE("penderie_http_running", "Requests being received, answered or sent.", NULL);
-static struct metric *const metrics[] = {&http_requests, &http_failures,  &http_seconds,
-                                         &http_in_bytes, &http_out_bytes, &http_connections,
-                                         &http_waiting,  &http_running,   NULL};
+static struct metric *const metrics[] = {
+    &http_requests,    &http_failures, &http_seconds, &http_in_bytes, &http_out_bytes,
+    &http_connections, &http_refused,  &http_waiting, &http_running,  NULL};
 
 /*
  * http_limit        requests counted by client and minute. The key is a hash of a keyed hash of the address that

@@ -327,7 +327,9 @@ enum rc http_openapi(const struct module *const *modules, struct buf *out_buf, s
     jout_kz(
         &out, "description",
         "Sees, matches and recommends clothes. Problems are application/problem+json (RFC 9457); every answer "
-        "carries X-Request-Id; unknown parameters are refused.");
+        "carries X-Request-Id; unknown parameters are refused. What cannot be read as HTTP at all (a broken "
+        "request line, "
+        "length or chunk) is answered with a 4xx without either, and the connection closed.");
     jout_end(&out);
     jout_key(&out, "servers");
     jout_raw(&out, STR("[{\"url\":\"/\"}]"));

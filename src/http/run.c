@@ -128,18 +128,40 @@ static enum rc run_handler(struct http_conn *c)
     return rc ? rc : check_answer(c);
 }
 
-static void hash_parts(struct http_conn *c, struct str key, struct idempotency *i)
+/* Whose key it is: a principal's, or, of somebody unknown, that of whoever shares the address. Keyed, since an
+ * address could be found from its plain hash by trying them all. */
+static void hash_owner(const struct http_conn *c, struct crypt_sha256 *h)
+{
+    struct str id = c->rq.principal.id;
+    uint8_t mac[CRYPT_MAC_BYTES];
+    if (id.n) {
+        crypt_sha256_add(h, "id", 3);
+        crypt_sha256_add(h, id.p, id.n);
+    } else {
+        crypt_mac(c->server->ops_key, (struct str){(const char *)c->from.b, sizeof c->from.b}, mac);
+        crypt_sha256_add(h, "at", 3);
+        crypt_sha256_add(h, mac, sizeof mac);
+    }
+    crypt_sha256_add(h, "", 1);
+}
+
+static void hash_key(struct http_conn *c, struct str key, struct idempotency *i)
 {
     struct crypt_sha256 h;
     const char *operation = c->route->def->operation;
     char hex[CRYPT_HEX_BYTES];
     crypt_sha256_init(&h);
-    /* Not the address: a phone that changes networks is just the client that repeats a request. */
-    crypt_sha256_add(&h, c->rq.principal.id.p, c->rq.principal.id.n);
-    crypt_sha256_add(&h, "", 1);
+    hash_owner(c, &h);
     crypt_sha256_add(&h, operation, strlen(operation) + 1);
     crypt_sha256_add(&h, key.p, key.n);
     crypt_sha256_end(&h, i->key);
+    crypt_hex(i->key, 16, hex);
+    c->rq.idempotency = arena_str(&c->arena, str_of(hex));
+}
+
+static void hash_request(const struct http_conn *c, struct idempotency *i)
+{
+    struct crypt_sha256 h;
     crypt_sha256_init(&h);
     crypt_sha256_add(&h, c->uri.path.p, c->uri.path.n);
     for (size_t p = 0; p < c->route->n_params; p++) {
@@ -156,8 +178,6 @@ static void hash_parts(struct http_conn *c, struct str key, struct idempotency *
     }
     if (!c->rq.n_parts) crypt_sha256_add(&h, c->rq.body.p ? c->rq.body.p : "", c->rq.body.n);
     crypt_sha256_end(&h, i->body);
-    crypt_hex(i->key, 16, hex);
-    c->rq.idempotency = arena_str(&c->arena, str_of(hex));
 }
 
 static enum rc replay(struct http_conn *c, const struct idempotent_answer *a)
@@ -211,7 +231,8 @@ static enum rc run_idempotent(struct http_conn *c)
     bool again;
     if (!header.p || !i.store) return run_handler(c);
     if (!key.p) return err_set(&c->err, RC_INVALID, "Idempotency-Key must have 1 to 255 visible characters");
-    hash_parts(c, key, &i);
+    hash_key(c, key, &i);
+    hash_request(c, &i);
     enum rc rc = idempotency_begin(&i, 2 * c->settings->deadline_ms, &c->arena, &again, &a, &c->err);
     if (rc == RC_CONFLICT) c->retry_after_s = 1;
     if (rc) return rc;

@@ -1,11 +1,6 @@
 /*
- * The only file with libmicrohttpd's life cycle in it: sockets, bodies, suspending and resuming, slow clients,
- * shutdown. See internal.h for the way of a request.
- *
- * Slow clients: libmicrohttpd closes connections that are silent for a while; one that trickles is found by the
- * timer, which walks the list of connections once a second and shuts the sockets of those whose phase lasts too
- * long. The list is guarded by clients_lock; a socket in it is open, because libmicrohttpd tells us before it closes
- * one.
+ * The life of the server and of a request over libmicrohttpd: starting, receiving, suspending and resuming,
+ * answering, stopping. See internal.h for the way of a request.
  */
 #include "http/internal.h"
 
@@ -20,121 +15,21 @@
 #include "http/limit.h"
 #include "http/tls.h"
 
-#include <arpa/inet.h>
-#include <errno.h>
 #include <netinet/in.h>
-#include <netinet/tcp.h>
 #include <sched.h>
 #include <stdlib.h>
-#include <sys/mman.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
-enum { BODY_HEAP = 1 << 20, BODY_STEP = 256 << 10, BODY_BYTES_A_SECOND = 16 << 10, TICK_MS = 200 };
-enum { MEMORY_PER_CONNECTION = 64 << 10, MEMORY_STEP = 16 << 10 };
+enum { TICK_MS = 200, MEMORY_PER_CONNECTION = 64 << 10, MEMORY_STEP = 16 << 10 };
 #define TLS_PRIORITIES "NORMAL:-VERS-ALL:+VERS-TLS1.3"
 
-/* ---- connections ---- */
+/* ---- the timer ---- */
 
-static void phase(struct client *client, enum client_phase p)
+static void look_around(struct http_server *s)
 {
-    atomic_store(&client->since_us, clock_mono_us());
-    atomic_store(&client->received, 0);
-    atomic_store(&client->phase, (int)p);
-}
-
-/* IPv6 clients own a /64: it counts as one. */
-static void name_client(struct client *client, const struct sockaddr *sa)
-{
-    const struct sockaddr_in6 *six = (const struct sockaddr_in6 *)(const void *)sa;
-    const struct sockaddr_in *four = (const struct sockaddr_in *)(const void *)sa;
-    if (sa->sa_family == AF_INET) {
-        inet_ntop(AF_INET, &four->sin_addr, client->address, sizeof client->address);
-        client->loopback = (ntohl(four->sin_addr.s_addr) >> 24) == 127;
-    } else if (sa->sa_family == AF_INET6) {
-        struct in6_addr a = six->sin6_addr;
-        client->loopback = IN6_IS_ADDR_LOOPBACK(&a);
-        if (IN6_IS_ADDR_V4MAPPED(&a)) {
-            inet_ntop(AF_INET, &a.s6_addr[12], client->address, sizeof client->address);
-            client->loopback = a.s6_addr[12] == 127;
-            return;
-        }
-        if (!client->loopback) memset(&a.s6_addr[8], 0, 8);
-        inet_ntop(AF_INET6, &a, client->address, sizeof client->address);
-    }
-}
-
-static void client_started(struct http_server *s, struct MHD_Connection *mhd, void **context)
-{
-    const union MHD_ConnectionInfo *tls = MHD_get_connection_info(mhd, MHD_CONNECTION_INFO_GNUTLS_SESSION);
-    const union MHD_ConnectionInfo *fd = MHD_get_connection_info(mhd, MHD_CONNECTION_INFO_CONNECTION_FD);
-    const union MHD_ConnectionInfo *from = MHD_get_connection_info(mhd, MHD_CONNECTION_INFO_CLIENT_ADDRESS);
-    if (tls && tls->tls_session) tls_attach(s->tls, (gnutls_session_t)tls->tls_session);
-    struct client *client = calloc(1, sizeof *client);
-    *context = client;
-    if (!client) return; /* its requests are refused */
-    client->fd = fd ? fd->connect_fd : -1;
-    if (from && from->client_addr) name_client(client, from->client_addr);
-    phase(client, CLIENT_HEADERS); /* the handshake counts as well */
-    pthread_mutex_lock(&s->clients_lock);
-    client->next = s->clients;
-    if (client->next) client->next->prev = client;
-    s->clients = client;
-    pthread_mutex_unlock(&s->clients_lock);
-}
-
-static void client_ended(struct http_server *s, struct client *client)
-{
-    if (!client) return;
-    pthread_mutex_lock(&s->clients_lock);
-    if (client->prev)
-        client->prev->next = client->next;
-    else
-        s->clients = client->next;
-    if (client->next) client->next->prev = client->prev;
-    pthread_mutex_unlock(&s->clients_lock);
-    free(client);
-}
-
-static void on_connection(void *cls, struct MHD_Connection *mhd, void **context,
-                          enum MHD_ConnectionNotificationCode code)
-{
-    if (code == MHD_CONNECTION_NOTIFY_STARTED)
-        client_started(cls, mhd, context);
-    else
-        client_ended(cls, *context);
-}
-
-/* How long the phase may last, in microseconds. */
-static int64_t allowed_us(const struct http_settings *set, enum client_phase p, int64_t received)
-{
-    switch (p) {
-    case CLIENT_IDLE:
-        return (set->idle_timeout_ms + set->header_timeout_ms) * 1000;
-    case CLIENT_HEADERS:
-        return set->header_timeout_ms * 1000;
-    case CLIENT_BODY:
-        return (set->body_timeout_ms + received * 1000 / BODY_BYTES_A_SECOND) * 1000;
-    case CLIENT_WORKING:
-        break;
-    }
-    return INT64_MAX;
-}
-
-static void shut_slow(struct http_server *s)
-{
-    int64_t now = clock_mono_us();
     int open = 0, slow = 0;
-    const struct http_settings *set = atomic_load(&s->settings);
-    pthread_mutex_lock(&s->clients_lock);
-    for (struct client *c = s->clients; c; c = c->next) {
-        enum client_phase p = (enum client_phase)atomic_load(&c->phase);
-        open++;
-        if (now - atomic_load(&c->since_us) <= allowed_us(set, p, atomic_load(&c->received))) continue;
-        shutdown(c->fd, SHUT_RDWR);
-        slow++;
-    }
-    pthread_mutex_unlock(&s->clients_lock);
+    clients_shut_slow(s, &open, &slow);
     metric_set(&http_connections, NULL, open);
     metric_set(&http_waiting, "light", s->app->light ? (double)queue_waiting(s->app->light) : 0);
     metric_set(&http_waiting, "heavy", s->app->heavy ? (double)queue_waiting(s->app->heavy) : 0);
@@ -146,7 +41,7 @@ static void tick(struct http_server *s, unsigned n)
 {
     struct err err;
     if (limiter_tick(s->limiter, &err)) log_warn("http", "limits: %s", err.message);
-    if (n % (1000 / TICK_MS) == 0) shut_slow(s);
+    if (n % (1000 / TICK_MS) == 0) look_around(s);
     if (s->app->ops && n % (60000 / TICK_MS) == 1 && idempotency_clean(s->app->ops, &err))
         log_warn("http", "idempotency: %s", err.message);
 }
@@ -159,7 +54,7 @@ static void *run_timer(void *arg)
         pthread_mutex_unlock(&s->timer_lock);
         tick(s, n);
         struct timespec at;
-        clock_gettime(CLOCK_REALTIME, &at);
+        clock_gettime(CLOCK_MONOTONIC, &at);
         at.tv_nsec += TICK_MS * 1000000L;
         at.tv_sec += at.tv_nsec / 1000000000L;
         at.tv_nsec %= 1000000000L;
@@ -171,12 +66,6 @@ static void *run_timer(void *arg)
 }
 
 /* ---- requests ---- */
-
-static struct client *client_of(struct MHD_Connection *mhd)
-{
-    const union MHD_ConnectionInfo *i = MHD_get_connection_info(mhd, MHD_CONNECTION_INFO_SOCKET_CONTEXT);
-    return i ? i->socket_context : NULL;
-}
 
 /* The request line is there: the raw target, before libmicrohttpd decodes it in place. */
 static void *conn_create(void *cls, const char *target, struct MHD_Connection *mhd)
@@ -194,23 +83,11 @@ static void *conn_create(void *cls, const char *target, struct MHD_Connection *m
     c->arena = ARENA_INIT(64 << 20);
     c->rs.body = BUF_INIT(1 << 20);
     c->method = "";
-    phase(client, CLIENT_HEADERS);
+    client_enter(client, CLIENT_HEADERS);
     struct str copy = arena_str(&c->arena, str_of(target));
     c->uri_rc =
         copy.p ? uri_parse(copy, &c->arena, &c->uri, &c->err) : err_set(&c->err, RC_NOMEM, "out of memory");
     return c;
-}
-
-static void body_release(struct http_conn *c)
-{
-    if (c->body_mapped)
-        munmap(c->body, c->body_cap);
-    else
-        free(c->body);
-    atomic_fetch_sub(&c->server->upload_bytes, c->reserved_bytes);
-    c->body = NULL;
-    c->body_n = c->body_cap = 0;
-    c->reserved_bytes = 0;
 }
 
 static void conn_destroy(struct http_conn *c)
@@ -240,15 +117,15 @@ static void on_completed(void *cls, struct MHD_Connection *mhd, void **con_cls,
     metric_add(&http_requests, code, 1);
     metric_observe(&http_seconds, operation, seconds);
     if (c->status >= 500) metric_add(&http_failures, operation, 1);
-    metric_add(&http_in_bytes, NULL, c->body_n);
+    metric_add(&http_in_bytes, NULL, c->received);
     metric_add(&http_out_bytes, NULL, c->answer_bytes);
     if (c->settings->access_log) {
         log_request(*c->id ? c->id : NULL);
         log_info("http", "%s %s %s %.1f ms, %zu bytes in, %zu out", *c->method ? c->method : "-", operation,
-                 code, seconds * 1e3, c->body_n, c->answer_bytes);
+                 code, seconds * 1e3, c->received, c->answer_bytes);
         log_request(NULL);
     }
-    phase(c->client, CLIENT_IDLE);
+    client_enter(c->client, CLIENT_IDLE);
     conn_destroy(c);
     *con_cls = NULL;
 }
@@ -259,7 +136,7 @@ static enum MHD_Result send_answer(struct http_conn *c)
     MHD_destroy_response(c->answer);
     c->answer = NULL;
     c->state = CONN_SENT;
-    phase(c->client, CLIENT_BODY); /* the same patience for reading as for sending */
+    client_enter(c->client, CLIENT_BODY); /* the same patience for reading as for sending */
     atomic_store(&c->client->received, (int64_t)c->answer_bytes);
     return sent;
 }
@@ -282,7 +159,7 @@ static void work(void *task, unsigned worker)
 static enum MHD_Result dispatch(struct http_conn *c)
 {
     struct queue *q = c->route->def->flags & HTTP_HEAVY ? c->server->app->heavy : c->server->app->light;
-    phase(c->client, CLIENT_WORKING);
+    client_enter(c->client, CLIENT_WORKING);
     c->queued_us = clock_mono_us();
     if ((c->route->def->flags & HTTP_INLINE) || !q || atomic_load(&c->server->abandon)) {
         /* Once shutting down nothing is suspended any more: libmicrohttpd must not stop with suspended connections. */
@@ -299,57 +176,18 @@ static enum MHD_Result dispatch(struct http_conn *c)
     return MHD_YES;
 }
 
-/* Room for `more` bytes: within the budget for all bodies, and of the right kind. */
-static enum rc body_room(struct http_conn *c, size_t more)
-{
-    size_t need = c->body_n + more;
-    if (need > c->body_max) return err_set(&c->err, RC_TOO_LARGE, "the body may have %zu bytes", c->body_max);
-    while ((size_t)c->reserved_bytes < need) {
-        int64_t all = atomic_fetch_add(&c->server->upload_bytes, BODY_STEP) + BODY_STEP;
-        c->reserved_bytes += BODY_STEP;
-        if (all > c->settings->upload_memory_bytes)
-            return err_set(&c->err, RC_BUSY, "too many uploads at once");
-    }
-    if (need <= c->body_cap) return RC_OK;
-    if (need <= BODY_HEAP) {
-        size_t cap = c->body_cap ? c->body_cap * 2 : 16 << 10;
-        while (cap < need)
-            cap *= 2;
-        char *p = realloc(c->body, cap);
-        if (!p) return err_set(&c->err, RC_NOMEM, "out of memory");
-        c->body = p;
-        c->body_cap = cap;
-        return RC_OK;
-    }
-    /* Address space for the largest body: the system gives memory for what is written, and takes it back whole. */
-    char *p =
-        mmap(NULL, c->body_max, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
-    if (p == MAP_FAILED) return err_set(&c->err, RC_NOMEM, "out of memory");
-    memcpy(p, c->body, c->body_n);
-    free(c->body);
-    c->body = p;
-    c->body_cap = c->body_max;
-    c->body_mapped = true;
-    return RC_OK;
-}
-
 static enum MHD_Result receive(struct http_conn *c, const char *data, size_t *n)
 {
-    enum rc rc = c->state == CONN_BODY ? body_room(c, *n) : RC_OK;
-    if (rc) { /* the rest is read and dropped: a client that is still sending would not see the answer */
+    c->received += *n;
+    atomic_store(&c->client->received, (int64_t)c->received);
+    if (c->state == CONN_BODY && body_add(c, data, *n)) {
+        /* The rest is read and dropped: a client that is still sending would not see the answer. */
         c->state = CONN_DISCARD;
         c->close = true;
-    }
-    if (c->state == CONN_BODY) memcpy(c->body + c->body_n, data, *n);
-    c->body_n += *n;
-    atomic_fetch_add(&c->client->received, (int64_t)*n);
-    bool endless = c->state == CONN_DISCARD && c->body_n > 2 * (size_t)c->settings->max_body_bytes;
-    if (c->state == CONN_DISCARD && c->reserved_bytes) {
-        size_t counted = c->body_n;
         body_release(c);
-        c->body_n = counted;
     }
     *n = 0;
+    bool endless = c->state == CONN_DISCARD && c->received > 2 * (size_t)c->settings->max_body_bytes;
     return endless ? MHD_NO : MHD_YES;
 }
 
@@ -369,7 +207,7 @@ static enum MHD_Result headers_read(struct http_conn *c, const char *method)
     enum rc rc = accept_request(c);
     struct str length = conn_header(c, "Content-Length");
     bool has_body = (length.n && !str_eqz(length, "0")) || conn_header(c, "Transfer-Encoding").p;
-    phase(c->client, CLIENT_BODY);
+    client_enter(c->client, CLIENT_BODY);
     if (!rc) {
         c->state = CONN_BODY;
         return MHD_YES;
@@ -418,33 +256,6 @@ __attribute__((format(printf, 2, 0))) static void on_log(void *cls, const char *
     log_debug("http", "%s", line);
 }
 
-/* A listening socket of our own: the error says what is wrong, and :: takes IPv4 as well. */
-static enum rc listen_on(const char *address, int port, int *out, struct err *err)
-{
-    struct sockaddr_in four = {.sin_family = AF_INET, .sin_port = htons((uint16_t)port)};
-    struct sockaddr_in6 six = {.sin6_family = AF_INET6, .sin6_port = htons((uint16_t)port)};
-    bool v6 = strchr(address, ':') != NULL;
-    int on = 1, off = 0;
-    if (inet_pton(v6 ? AF_INET6 : AF_INET, address, v6 ? (void *)&six.sin6_addr : (void *)&four.sin_addr) != 1)
-        return err_set(err, RC_INVALID, "http_address: \"%s\" is not an IPv4 or IPv6 address", address);
-    int fd = socket(v6 ? AF_INET6 : AF_INET, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
-    if (fd < 0) return err_errno(err, "cannot make a socket");
-    setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof on);
-    if (v6) setsockopt(fd, IPPROTO_IPV6, IPV6_V6ONLY, &off, sizeof off);
-    int failed =
-        v6 ? bind(fd, (struct sockaddr *)&six, sizeof six) : bind(fd, (struct sockaddr *)&four, sizeof four);
-    if (!failed) failed = listen(fd, 1024);
-    if (failed) {
-        err_errno(err, "cannot listen on %s port %d", address, port);
-        if (errno == EADDRINUSE)
-            err_set(err, RC_IO, "port %d of %s is in use; set another with --port", port, address);
-        close(fd);
-        return RC_IO;
-    }
-    *out = fd;
-    return RC_OK;
-}
-
 static unsigned threads(const struct config *config)
 {
     int64_t set = config_int(config, "http_threads");
@@ -457,21 +268,21 @@ static unsigned threads(const struct config *config)
 static enum rc start_daemon(struct http_server *s, const struct config *config, struct err *err)
 {
     int fd = -1;
-    unsigned pool = threads(config);
-    enum rc rc =
-        listen_on(config_string(config, "http_address"), (int)config_int(config, "http_port"), &fd, err);
+    unsigned pool = threads(config), connections = 0;
+    enum rc rc = listen_connections(config, &connections, err);
+    if (!rc) rc = listen_open(config, &fd, err);
     if (rc) return rc;
     unsigned flags = MHD_USE_EPOLL_INTERNAL_THREAD | MHD_USE_TLS | MHD_ALLOW_SUSPEND_RESUME | MHD_USE_ITC |
                      MHD_USE_ERROR_LOG;
     s->daemon = MHD_start_daemon(
-        flags, 0, NULL, NULL, on_request, s, MHD_OPTION_EXTERNAL_LOGGER, on_log, s, MHD_OPTION_LISTEN_SOCKET,
-        fd, MHD_OPTION_THREAD_POOL_SIZE, pool > 1 ? pool : 0, MHD_OPTION_CONNECTION_LIMIT,
-        (unsigned)config_int(config, "http_connections"), MHD_OPTION_CONNECTION_TIMEOUT,
+        flags, 0, clients_accept, s, on_request, s, MHD_OPTION_EXTERNAL_LOGGER, on_log, s,
+        MHD_OPTION_LISTEN_SOCKET, fd, MHD_OPTION_THREAD_POOL_SIZE, pool > 1 ? pool : 0,
+        MHD_OPTION_CONNECTION_LIMIT, connections, MHD_OPTION_CONNECTION_TIMEOUT,
         (unsigned)((config_duration_ms(config, "http_idle_timeout") + 999) / 1000),
         MHD_OPTION_CONNECTION_MEMORY_INCREMENT, (size_t)MEMORY_STEP, MHD_OPTION_CONNECTION_MEMORY_LIMIT,
         (size_t)MEMORY_PER_CONNECTION, MHD_OPTION_STRICT_FOR_CLIENT, 1, MHD_OPTION_URI_LOG_CALLBACK,
         conn_create, s, MHD_OPTION_NOTIFY_COMPLETED, on_completed, s, MHD_OPTION_NOTIFY_CONNECTION,
-        on_connection, s, MHD_OPTION_HTTPS_PRIORITIES, TLS_PRIORITIES, MHD_OPTION_HTTPS_MEM_CERT,
+        clients_notify, s, MHD_OPTION_HTTPS_PRIORITIES, TLS_PRIORITIES, MHD_OPTION_HTTPS_MEM_CERT,
         tls_cert_pem(s->tls), MHD_OPTION_HTTPS_MEM_KEY, tls_key_pem(s->tls), MHD_OPTION_END);
     if (s->daemon) return RC_OK;
     close(fd);
@@ -483,7 +294,7 @@ static enum rc open_parts(struct http_server *s, const struct config *config, st
     struct http_settings *settings = NULL;
     const char *data_dir = s->app->data_dir;
     s->openapi = BUF_INIT(8 << 20);
-    enum rc rc = settings_create(config, &settings, err);
+    enum rc rc = settings_create(config, data_dir, &settings, err);
     atomic_store(&s->settings, settings);
     if (!rc) rc = router_create(s->modules, &s->router, err);
     if (!rc) rc = http_openapi(s->modules, &s->openapi, err);
@@ -491,7 +302,6 @@ static enum rc open_parts(struct http_server *s, const struct config *config, st
     if (!rc) rc = pages_open(config_string(config, "web_dir"), &s->pages, err);
     if (!rc && data_dir) rc = crypt_key_file(data_dir, "ops", s->ops_key, err);
     if (!rc && !data_dir) crypt_random(s->ops_key, sizeof s->ops_key);
-    if (!rc) rc = auth_open(s, data_dir, config_string(config, "http_admin_token_file"), err);
     if (!rc)
         rc = tls_open(config_string(config, "tls_certificate"), config_string(config, "tls_key"), data_dir,
                       &s->tls, err);
@@ -524,7 +334,7 @@ static void destroy(struct http_server *s)
     crypt_wipe(s->ops_key, sizeof s->ops_key);
     pthread_cond_destroy(&s->timer_wake);
     pthread_mutex_destroy(&s->timer_lock);
-    pthread_mutex_destroy(&s->clients_lock);
+    pthread_mutex_destroy(&s->clients.lock);
     free(s);
 }
 
@@ -532,15 +342,19 @@ enum rc http_start(struct app *app, const struct module *const *modules, struct 
                    struct err *err)
 {
     struct http_server *s = calloc(1, sizeof *s);
+    pthread_condattr_t monotonic;
     *out = NULL;
     if (!s) return err_set(err, RC_NOMEM, "out of memory");
     s->app = app;
     s->modules = modules;
     s->authenticate = app->authenticate;
     s->heavy_workers = app->heavy ? queue_workers(app->heavy) : 0;
-    pthread_mutex_init(&s->clients_lock, NULL);
+    pthread_mutex_init(&s->clients.lock, NULL);
     pthread_mutex_init(&s->timer_lock, NULL);
-    pthread_cond_init(&s->timer_wake, NULL);
+    pthread_condattr_init(&monotonic);
+    pthread_condattr_setclock(&monotonic, CLOCK_MONOTONIC);
+    pthread_cond_init(&s->timer_wake, &monotonic);
+    pthread_condattr_destroy(&monotonic);
     idempotency_instance(s->instance);
     enum rc rc = open_parts(s, app->config, err);
     if (!rc) rc = start_timer(s, err);
@@ -585,7 +399,7 @@ void http_stop(struct http_server *s, int64_t grace_ms)
 enum rc http_reload(struct http_server *s, const struct config *config, struct err *err)
 {
     struct http_settings *settings;
-    enum rc rc = settings_create(config, &settings, err);
+    enum rc rc = settings_create(config, s->app->data_dir, &settings, err);
     if (rc) return rc;
     rc = tls_reload(s->tls, config_string(config, "tls_certificate"), config_string(config, "tls_key"), err);
     if (rc) {

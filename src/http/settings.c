@@ -9,7 +9,12 @@ const struct config_key http_settings_keys[] = {
      "The address to listen on. 127.0.0.1: this machine only; 0.0.0.0 or :: (IPv4 and IPv6): all."},
     {"http_port", CONFIG_INT, "8443", 0, 65535, "The port to listen on. 0: any that is free."},
     {"http_threads", CONFIG_INT, "0", 0, 64, "Threads that own the sockets. 0: one for each processor."},
-    {"http_connections", CONFIG_INT, "4000", 1, 100000, "How many connections may be open at once."},
+    {"http_connections", CONFIG_INT, "4000", 1, 100000,
+     "How many connections may be open at once. Each needs an open file (ulimit -n)."},
+    {"http_connections_per_client", CONFIG_INT, "256", 0, 100000,
+     "How many of them one client may have, an IPv4 address or an IPv6 network of 64 bits; more are closed at "
+     "once. "
+     "Trusted proxies are exempt. 0: no limit. SIGHUP."},
     {"tls_certificate", CONFIG_STRING, "", 0, 0,
      "PEM file with the certificate and its chain. Empty: a self-signed one for localhost is made in DATA/tls. "
      "Read again on SIGHUP."},
@@ -35,9 +40,8 @@ const struct config_key http_settings_keys[] = {
     {"http_cors_origins", CONFIG_STRING, "", 0, 0,
      "Web sites whose pages may call this API from a browser, comma-separated: https://shop.example. SIGHUP."},
     {"http_trusted_proxies", CONFIG_STRING, "", 0, 0,
-     "Addresses of reverse proxies, comma-separated: the last address of their X-Forwarded-For is the "
-     "client's. "
-     "SIGHUP."},
+     "Reverse proxies, comma-separated addresses or networks (10.0.0.1, 10.1.0.0/16, 2001:db8::/48): the last "
+     "address in their X-Forwarded-For that is no such proxy is the client's. SIGHUP."},
     {"http_access_log", CONFIG_BOOL, "yes", 0, 0,
      "One line for each request, without anything personal. SIGHUP."},
     {"http_check_answers", CONFIG_BOOL, "no", 0, 0,
@@ -45,14 +49,16 @@ const struct config_key http_settings_keys[] = {
      "For "
      "tests. SIGHUP."},
     {"http_admin_token_file", CONFIG_STRING, "", 0, 0,
-     "Holds the bearer token of the staff. Empty: DATA/keys/admin.token, made at first start."},
+     "Holds the bearer token of the staff. Empty: DATA/keys/admin.token, made at first start. Read again on "
+     "SIGHUP."},
     {"metrics_open", CONFIG_BOOL, "yes", 0, 0,
      "GET /metrics needs no token from this machine itself, unless it comes through a proxy. SIGHUP."},
     {"web_dir", CONFIG_STRING, "", 0, 0,
      "The folder of the web pages. Empty: those that came with the program."},
     {0}};
 
-enum rc settings_create(const struct config *c, struct http_settings **out, struct err *err)
+enum rc settings_create(const struct config *c, const char *data_dir, struct http_settings **out,
+                        struct err *err)
 {
     struct http_settings *s = calloc(1, sizeof *s);
     *out = NULL;
@@ -66,19 +72,24 @@ enum rc settings_create(const struct config *c, struct http_settings **out, stru
     s->idle_timeout_ms = config_duration_ms(c, "http_idle_timeout");
     s->limit_light = config_int(c, "http_limit_light");
     s->limit_heavy = config_int(c, "http_limit_heavy");
+    s->connections_per_client = config_int(c, "http_connections_per_client");
     s->metrics_open = config_bool(c, "metrics_open");
     s->check_answers = config_bool(c, "http_check_answers");
     s->access_log = config_bool(c, "http_access_log");
     /* A browser that was told to insist on HTTPS refuses the click through a self-signed certificate. */
     s->hsts = *config_string(c, "tls_certificate") != 0;
     s->cors_origins = strdup(config_string(c, "http_cors_origins"));
-    s->trusted_proxies = strdup(config_string(c, "http_trusted_proxies"));
-    if (!s->cors_origins || !s->trusted_proxies) {
-        settings_destroy(s);
-        return err_set(err, RC_NOMEM, "out of memory");
+    enum rc rc = s->cors_origins ? RC_OK : err_set(err, RC_NOMEM, "out of memory");
+    if (!rc) {
+        rc = address_list_parse(config_string(c, "http_trusted_proxies"), &s->trusted_proxies, err);
+        if (rc) err_prefix(err, "http_trusted_proxies: ");
     }
-    *out = s;
-    return RC_OK;
+    if (!rc) rc = auth_read_token(s, data_dir, config_string(c, "http_admin_token_file"), err);
+    if (rc)
+        settings_destroy(s);
+    else
+        *out = s;
+    return rc;
 }
 
 void settings_destroy(struct http_settings *s)
@@ -86,7 +97,6 @@ void settings_destroy(struct http_settings *s)
     while (s) {
         struct http_settings *older = s->older;
         free(s->cors_origins);
-        free(s->trusted_proxies);
         free(s);
         s = older;
     }

@@ -5,6 +5,8 @@
 #include "base/log.h"
 #include "crypt/crypt.h"
 
+#include <errno.h>
+#include <fcntl.h>
 #include <gnutls/x509.h>
 #include <limits.h>
 #include <pthread.h>
@@ -12,6 +14,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/file.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -114,6 +117,37 @@ static bool still_good(const char *path)
     return good;
 }
 
+/* Keeps other processes that start at the same time from making a certificate too: the pair are two files, and one's
+ * key with another's certificate would serve nobody. close() lets go. */
+static enum rc lock_folder(const char *folder, int *out, struct err *err)
+{
+    char path[PATH_MAX];
+    int n = snprintf(path, sizeof path, "%s/lock", folder);
+    if (n < 0 || n >= PATH_MAX) return err_set(err, RC_INVALID, "the data folder's path is too long");
+    int fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
+    if (fd < 0) return err_errno(err, "cannot make %s", path);
+    while (flock(fd, LOCK_EX)) {
+        if (errno == EINTR) continue;
+        enum rc rc = err_errno(err, "cannot lock %s", path);
+        close(fd);
+        return rc;
+    }
+    *out = fd;
+    return RC_OK;
+}
+
+static enum rc ensure_development(const char *folder, const char *cert_path, const char *key_path,
+                                  struct err *err)
+{
+    int lock = -1;
+    if (still_good(cert_path) && fs_exists(key_path)) return RC_OK;
+    enum rc rc = lock_folder(folder, &lock, err);
+    if (rc) return rc;
+    if (!still_good(cert_path) || !fs_exists(key_path)) rc = make_development(cert_path, key_path, err);
+    close(lock);
+    return rc;
+}
+
 /* The files to use: those of the settings, or ours, made if need be. */
 static enum rc choose(struct tls *t, const char **certificate, const char **key,
                       char cert_path[static PATH_MAX], char key_path[static PATH_MAX], struct err *err)
@@ -122,14 +156,14 @@ static enum rc choose(struct tls *t, const char **certificate, const char **key,
         return err_set(err, RC_INVALID, "tls_certificate and tls_key: set both, or none");
     t->self_signed = !**certificate;
     if (!t->self_signed) return RC_OK;
-    snprintf(cert_path, PATH_MAX, "%s/tls", t->data_dir);
-    enum rc rc = fs_mkdirs(cert_path, 0700, err);
+    char folder[PATH_MAX];
+    int f = snprintf(folder, sizeof folder, "%s/tls", t->data_dir);
     int n = snprintf(cert_path, PATH_MAX, "%s/tls/cert.pem", t->data_dir);
     int m = snprintf(key_path, PATH_MAX, "%s/tls/key.pem", t->data_dir);
-    if (!rc && (n < 0 || m < 0 || n >= PATH_MAX || m >= PATH_MAX))
-        rc = err_set(err, RC_INVALID, "the data folder's path is too long");
-    if (!rc && (!still_good(cert_path) || !fs_exists(key_path)))
-        rc = make_development(cert_path, key_path, err);
+    if (f < 0 || n < 0 || m < 0 || n >= PATH_MAX || m >= PATH_MAX)
+        return err_set(err, RC_INVALID, "the data folder's path is too long");
+    enum rc rc = fs_mkdirs(folder, 0700, err);
+    if (!rc) rc = ensure_development(folder, cert_path, key_path, err);
     *certificate = cert_path;
     *key = key_path;
     return rc;

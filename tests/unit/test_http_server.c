@@ -14,6 +14,7 @@
 #include "store/store.h"
 
 #include <arpa/inet.h>
+#include <errno.h>
 #include <gnutls/gnutls.h>
 #include <pthread.h>
 #include <stdatomic.h>
@@ -211,15 +212,25 @@ struct client {
     gnutls_certificate_credentials_t credentials;
 };
 
-static struct client connect_to(void)
+/* From another address of the loopback network: 127.0.0.`host`. */
+static int connect_plain(int host)
 {
-    struct client c = {.fd = socket(AF_INET, SOCK_STREAM, 0)};
+    int fd = socket(AF_INET, SOCK_STREAM, 0);
+    struct sockaddr_in from = {.sin_family = AF_INET,
+                               .sin_addr.s_addr = htonl((INADDR_LOOPBACK & ~0xffU) + (unsigned)host)};
     struct sockaddr_in to = {.sin_family = AF_INET,
                              .sin_port = htons((uint16_t)http_port(server)),
                              .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
     struct timeval patience = {10, 0};
-    setsockopt(c.fd, SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof patience);
-    assert_int_equal(connect(c.fd, (struct sockaddr *)&to, sizeof to), 0);
+    setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof patience);
+    assert_int_equal(bind(fd, (struct sockaddr *)&from, sizeof from), 0);
+    assert_int_equal(connect(fd, (struct sockaddr *)&to, sizeof to), 0);
+    return fd;
+}
+
+static struct client connect_from(int host)
+{
+    struct client c = {.fd = connect_plain(host)};
     gnutls_init(&c.tls, GNUTLS_CLIENT | GNUTLS_NO_SIGNAL);
     gnutls_certificate_allocate_credentials(&c.credentials);
     gnutls_credentials_set(c.tls, GNUTLS_CRD_CERTIFICATE, c.credentials);
@@ -232,6 +243,8 @@ static struct client connect_to(void)
     if (e) fail_msg("handshake: %s", gnutls_strerror(e));
     return c;
 }
+
+static struct client connect_to(void) { return connect_from(1); }
 
 static void disconnect(struct client *c)
 {
@@ -310,9 +323,10 @@ static void read_answer(struct client *c, bool no_body, struct answer *a)
 }
 
 /* One request on a connection of its own. `extra`: header lines, each with CRLF. */
-static void ask(const char *method, const char *target, const char *extra, struct str body, struct answer *a)
+static void ask_from(int host, const char *method, const char *target, const char *extra, struct str body,
+                     struct answer *a)
 {
-    struct client c = connect_to();
+    struct client c = connect_from(host);
     char head[8192], length[64] = "";
     if (body.p) snprintf(length, sizeof length, "Content-Length: %zu\r\n", body.n);
     int n = snprintf(head, sizeof head, "%s %s HTTP/1.1\r\nHost: localhost\r\n%s%s\r\n", method, target, length,
@@ -321,6 +335,11 @@ static void ask(const char *method, const char *target, const char *extra, struc
     send_all(&c, body.p, body.n); /* may fail: a refused body */
     read_answer(&c, strcmp(method, "HEAD") == 0, a);
     disconnect(&c);
+}
+
+static void ask(const char *method, const char *target, const char *extra, struct str body, struct answer *a)
+{
+    ask_from(1, method, target, extra, body, a);
 }
 
 static int status_of(const char *method, const char *target, const char *extra, struct str body)
@@ -501,6 +520,25 @@ static void upload_memory_is_bounded(void **state)
     buf_release(&b);
 }
 
+/* Many that have only begun: a body reserves what it needs so far, not what it might. */
+static void small_bodies_share_the_upload_memory(void **state)
+{
+    (void)state;
+    static const char *const settings[] = {"http_upload_memory", "1m", NULL};
+    static const char begun[] = "POST /upload HTTP/1.1\r\nHost: x\r\nContent-Type: image/png\r\n"
+                                "Content-Length: 20000\r\n\r\nthe first bytes";
+    struct client held[40];
+    start_with(settings);
+    for (int i = 0; i < 40; i++) {
+        held[i] = connect_to();
+        assert_true(send_all(&held[i], begun, sizeof begun - 1));
+    }
+    usleep(200000);
+    expect("POST", "/upload", "Content-Type: image/png\r\n", STR("small"), 200, NULL);
+    for (int i = 0; i < 40; i++)
+        disconnect(&held[i]);
+}
+
 static void failures_say_nothing_of_the_inside(void **state)
 {
     (void)state;
@@ -673,6 +711,20 @@ static void limits(void **state)
     clock_freeze(-1);
 }
 
+static void limits_count_ipv6_networks(void **state)
+{
+    (void)state;
+    static const char *const settings[] = {"http_limit_light", "2", "http_trusted_proxies",
+                                           "10.0.0.1, 0:0:0:0:0:ffff:127.0.0.1", NULL};
+    start_with(settings);
+    clock_freeze(INT64_C(1763836200000));
+    assert_int_equal(status_of("GET", "/text", "X-Forwarded-For: 2001:db8:0:7::1\r\n", STR_NONE), 200);
+    assert_int_equal(status_of("GET", "/text", "X-Forwarded-For: [2001:DB8:0:7:1::]:4711\r\n", STR_NONE), 200);
+    assert_int_equal(status_of("GET", "/text", "X-Forwarded-For: 2001:db8::7:1:2:3:4\r\n", STR_NONE), 429);
+    assert_int_equal(status_of("GET", "/text", "X-Forwarded-For: 2001:db8:0:8::1\r\n", STR_NONE), 200);
+    clock_freeze(-1);
+}
+
 static void idempotency(void **state)
 {
     (void)state;
@@ -698,6 +750,28 @@ static void idempotency(void **state)
     start_with(NULL);
     expect("POST", "/things", JSON "Idempotency-Key: \"key-1\"\r\n", STR("{\"a\":1}"), 201, NULL);
     assert_int_equal(atomic_load(&created), before + 3);
+}
+
+/* The same key from two who do not know one another is two requests. */
+static void idempotency_keys_are_each_clients_own(void **state)
+{
+    (void)state;
+    struct answer a, b;
+    char value[100];
+    ask_from(1, "POST", "/things", JSON "Idempotency-Key: 1\r\n", STR("{\"a\":1}"), &a);
+    ask_from(2, "POST", "/things", JSON "Idempotency-Key: 1\r\n", STR("{\"a\":1}"), &b);
+    assert_int_equal(b.status, 201);
+    assert_false(header(&b, "Idempotent-Replayed", value, sizeof value));
+    assert_string_not_equal(a.body.p, b.body.p);
+    buf_release(&b.body);
+    ask_from(2, "POST", "/things", JSON "Idempotency-Key: 1\r\n", STR("{\"a\":2}"), &b);
+    assert_int_equal(b.status, 422);
+    buf_release(&b.body);
+    ask_from(1, "POST", "/things", JSON "Idempotency-Key: 1\r\n", STR("{\"a\":1}"), &b);
+    assert_true(header(&b, "Idempotent-Replayed", value, sizeof value));
+    assert_string_equal(a.body.p, b.body.p);
+    buf_release(&a.body);
+    buf_release(&b.body);
 }
 
 static void cors(void **state)
@@ -797,6 +871,31 @@ static void shutdown_lets_requests_end(void **state)
     disconnect(&idle);
 }
 
+static void one_client_has_so_many_connections(void **state)
+{
+    (void)state;
+    static const char *const settings[] = {"http_connections_per_client", "5", "http_trusted_proxies",
+                                           "127.0.0.9, 127.0.1.0/24", NULL};
+    struct client held[5], proxy[10];
+    start_with(settings);
+    for (int i = 0; i < 5; i++)
+        held[i] = connect_from(2);
+    char byte;
+    int more = connect_plain(2); /* closed before a word was said */
+    assert_true(recv(more, &byte, 1, 0) == 0 || errno == ECONNRESET);
+    close(more);
+    assert_int_equal(status_of("GET", "/healthz", "", STR_NONE), 200); /* others are let in */
+    for (int i = 0; i < 10; i++)
+        proxy[i] = connect_from(9); /* exempt */
+    disconnect(&held[0]);
+    usleep(300000);
+    held[0] = connect_from(2); /* a place that has become free */
+    for (int i = 0; i < 5; i++)
+        disconnect(&held[i]);
+    for (int i = 0; i < 10; i++)
+        disconnect(&proxy[i]);
+}
+
 static void trickling_clients_are_shut(void **state)
 {
     (void)state;
@@ -817,14 +916,8 @@ static void trickling_clients_are_shut(void **state)
         disconnect(&c);
     }
     /* a raw connection that never says a word of TLS */
-    int fd = socket(AF_INET, SOCK_STREAM, 0);
-    struct sockaddr_in to = {.sin_family = AF_INET,
-                             .sin_port = htons((uint16_t)http_port(server)),
-                             .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
-    struct timeval patience = {8, 0};
+    int fd = connect_plain(1);
     char c;
-    setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof patience);
-    assert_int_equal(connect(fd, (struct sockaddr *)&to, sizeof to), 0);
     assert_int_equal(recv(fd, &c, 1, 0), 0);
     close(fd);
 }
@@ -863,6 +956,22 @@ static void reload_swaps_the_certificate(void **state)
     assert_ok(config_set(app.config, STR("tls_certificate"), STR("/nowhere"), &err));
     assert_rc(http_reload(server, app.config, &err), RC_INVALID);
     expect("GET", "/healthz", "", STR_NONE, 200, NULL); /* and everything stays as it was */
+}
+
+static void reload_takes_a_new_staff_token(void **state)
+{
+    (void)state;
+    static const char token[] = "another-token-of-the-staff-0123456789";
+    char path[700], extra[200];
+    snprintf(path, sizeof path, "%s/keys/admin.token", dir);
+    snprintf(extra, sizeof extra, "Authorization: Bearer %s\r\n", token);
+    assert_int_equal(status_of("GET", "/staff?ms=0", extra, STR_NONE), 401);
+    assert_ok(fs_write_atomic(path, token, sizeof token - 1, 0600, &err));
+    assert_ok(http_reload(server, app.config, &err));
+    assert_int_equal(status_of("GET", "/staff?ms=0", extra, STR_NONE), 200);
+    assert_ok(fs_write_atomic(path, "short", 5, 0600, &err));
+    assert_rc(http_reload(server, app.config, &err), RC_INVALID);
+    assert_int_equal(status_of("GET", "/staff?ms=0", extra, STR_NONE), 200); /* as it was */
 }
 
 static void pipelined_and_kept_alive(void **state)
@@ -936,19 +1045,24 @@ int main(void)
         T(forms),
         BARE(too_large),
         BARE(upload_memory_is_bounded),
+        BARE(small_bodies_share_the_upload_memory),
         T(failures_say_nothing_of_the_inside),
         T(ids_and_methods),
         T(tags_and_compression),
         T(pages),
         T(roles),
         BARE(limits),
+        BARE(limits_count_ipv6_networks),
         T(idempotency),
+        T(idempotency_keys_are_each_clients_own),
         BARE(cors),
         T(full_queue_answers_503),
         BARE(waits_too_long),
         T(shutdown_lets_requests_end),
+        BARE(one_client_has_so_many_connections),
         BARE(trickling_clients_are_shut),
         T(reload_swaps_the_certificate),
+        T(reload_takes_a_new_staff_token),
         T(pipelined_and_kept_alive),
         T(many_at_once),
     };

@@ -10,15 +10,19 @@
  * row, else it is refused alone; either way reading goes on with the very next line. A quote within a quoted
  * field that is neither doubled nor followed by a delimiter is taken literally.
  *
- * Every scan of an odd record ends at the next opening quote at the latest, so the work stays linear but for
- * a last run to the end of the file or the record limit.
+ * The work stays linear. Where such a scan went over many lines in vain, no quoted field that begins in them
+ * ends on another line either: it would run into the same end, for inside quotes only a run of quotes matters,
+ * and each of those was even. (A well-formed field begins with an odd run, and would have stopped the scan.)
+ * So up to the last line that the scan saw, `single_line_until`, a quoted field must end on its own line: each
+ * line is gone over by one long scan, its own, and the literal one.
  */
 #include "catalog/feed_internal.h"
 
 #include <string.h>
 
 struct scan {
-    size_t used; /* bytes of the record with its line end */
+    size_t used;      /* bytes of the record with its line end; of an odd one those gone over */
+    size_t last_line; /* where the last line that a quoted field reached begins */
     bool multi_line, odd, too_long, full, any;
 };
 
@@ -71,15 +75,15 @@ static bool ends_field(struct catalog_delimited *d, size_t i)
 /* Reads a quoted field from behind its opening quote; returns the index behind the closing one. */
 static size_t quoted(struct catalog_delimited *d, struct scan *s, size_t i)
 {
-    bool lines = false, after_separator = false;
+    bool lines = false, after_separator = false, single = d->text->consumed < d->single_line_until;
     for (;;) {
         size_t run = field_run(d, s, i);
         if (run > i) after_separator = false;
         i = run;
         int c = catalog_text_byte(d->text, i);
-        if (c < 0) {
+        bool line_end = c == '\n' || c == '\r';
+        if (c < 0 || (line_end && single)) {
             s->odd = true; /* never closed */
-            s->full = catalog_text_full(d->text);
             return i;
         }
         if (c == '"') {
@@ -92,11 +96,21 @@ static size_t quoted(struct catalog_delimited *d, struct scan *s, size_t i)
                 return i;
             }
         }
-        if (c == '\n' || c == '\r') s->multi_line = lines = true;
-        after_separator = c == '\n' || c == '\r' || c == d->delimiter;
+        if (line_end) {
+            s->multi_line = lines = true;
+            s->last_line = i + 1;
+        }
+        after_separator = line_end || c == d->delimiter;
         field_add(d, s, (char)c);
         i++;
     }
+}
+
+/* More fields than the header, and not merely empty ones. */
+static bool surplus(const struct catalog_delimited *d)
+{
+    if (!d->expected || d->n <= d->expected) return false;
+    return d->n > CATALOG_MAX_COLUMNS || d->fields[d->n - 1].n > 0;
 }
 
 /* One record from the position into d->fields; nothing is consumed. */
@@ -112,7 +126,7 @@ static void scan_record(struct catalog_delimited *d, bool quotes, struct scan *s
         if (!at_start || !quotes) i = field_run(d, s, i);
         int c = catalog_text_byte(d->text, i);
         if (at_start && quotes && c == '"') {
-            i = quoted(d, s, i + 1);
+            i = s->used = quoted(d, s, i + 1);
             if (s->odd) return;
             at_start = false;
             continue;
@@ -127,6 +141,11 @@ static void scan_record(struct catalog_delimited *d, bool quotes, struct scan *s
         }
         if (c == d->delimiter) {
             field_end(d, s);
+            if (s->multi_line && surplus(d)) { /* it cannot fit any more */
+                s->used = i;
+                s->odd = true;
+                return;
+            }
             field_begin(d);
             at_start = true;
         } else {
@@ -186,6 +205,32 @@ static void strip_quotes(struct catalog_delimited *d)
     }
 }
 
+/* One record into d->fields, quotes taken literally where their meaning leads nowhere. */
+static void read_record(struct catalog_delimited *d, struct scan *s)
+{
+    scan_record(d, true, s);
+    d->text->looked += s->used;
+    if (!s->odd && (!s->multi_line || (fits(d) && !s->full))) return;
+    uint64_t until = d->text->consumed + (s->odd ? s->last_line : s->used);
+    if (until > d->single_line_until) d->single_line_until = until;
+    scan_record(d, false, s);
+    d->text->looked += s->used;
+    s->odd = true;
+    strip_quotes(d);
+}
+
+/* Why the record is not a row; NULL: it is one, or empty. */
+static const char *why_not(const struct catalog_delimited *d, const struct scan *s)
+{
+    if (s->too_long) return "a field is longer than 1 MiB";
+    if (d->n > CATALOG_MAX_COLUMNS && d->expected) return "the row has more than 4096 fields";
+    if (fits(d)) return NULL;
+    if (s->odd) return "a quote is not closed";
+    if (!s->any) return NULL;
+    return d->n < d->expected ? "the row has fewer fields than the header"
+                              : "the row has more fields than the header";
+}
+
 enum rc catalog_delimited_next(struct catalog_delimited *d, bool *more, struct err *err)
 {
     struct scan s;
@@ -193,12 +238,7 @@ enum rc catalog_delimited_next(struct catalog_delimited *d, bool *more, struct e
         *more = false;
         if (catalog_text_byte(d->text, 0) < 0) return catalog_text_check(d->text, err);
         d->line = d->text->line;
-        scan_record(d, true, &s);
-        if (s.odd || (s.multi_line && !fits(d))) {
-            scan_record(d, false, &s);
-            s.odd = true;
-            strip_quotes(d);
-        }
+        read_record(d, &s);
         if (d->text->failed) return catalog_text_check(d->text, err);
         if (d->values.failed) return err_set(err, RC_NOMEM, "out of memory reading the feed");
         if (s.full) {
@@ -206,16 +246,7 @@ enum rc catalog_delimited_next(struct catalog_delimited *d, bool *more, struct e
             skip_line(d);
             continue;
         }
-        const char *reason = NULL;
-        if (s.too_long)
-            reason = "a field is longer than 1 MiB";
-        else if (d->n > CATALOG_MAX_COLUMNS && d->expected)
-            reason = "the row has more than 4096 fields";
-        else if (!fits(d) && s.odd)
-            reason = "a quote is not closed";
-        else if (s.any && !fits(d))
-            reason = d->n < d->expected ? "the row has fewer fields than the header"
-                                        : "the row has more fields than the header";
+        const char *reason = why_not(d, &s);
         if (reason) refuse(d, reason);
         catalog_text_consume(d->text, s.used);
         if (!reason && s.any) {

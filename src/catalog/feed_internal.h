@@ -25,8 +25,10 @@ struct catalog_text {
     int saved_errno;
     struct buf window; /* decoded; what is before `pos` has been consumed */
     size_t pos;
-    int64_t line;  /* of the byte at `pos`, from 1 */
-    uint32_t high; /* first half of a surrogate pair */
+    int64_t line;      /* of the byte at `pos`, from 1 */
+    uint64_t consumed; /* decoded bytes before `pos` */
+    uint64_t looked;   /* bytes that readers went over, each time counted: tests hold it near the file's size */
+    uint32_t high;     /* first half of a surrogate pair */
 };
 
 enum rc catalog_text_open(struct catalog_text *t, const char *path, struct err *err) MUST_USE;
@@ -60,7 +62,8 @@ struct catalog_delimited {
     struct {
         size_t at, n;
     } fields[CATALOG_MAX_COLUMNS];
-    size_t n; /* fields of the current record, those above CATALOG_MAX_COLUMNS counted too */
+    size_t n;                   /* fields of the current record, those above CATALOG_MAX_COLUMNS counted too */
+    uint64_t single_line_until; /* of text->consumed; see feed_delimited.c */
     int64_t line;
     catalog_problem_fn problem;
     void *problem_ctx;

@@ -242,6 +242,7 @@ void catalog_text_consume(struct catalog_text *t, size_t n)
         t->line += p[i] == '\n' || (p[i] == '\r' && !pair);
     }
     t->pos += n;
+    t->consumed += n;
 }
 
 enum rc catalog_text_check(const struct catalog_text *t, struct err *err)

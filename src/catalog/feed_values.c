@@ -223,8 +223,8 @@ bool catalog_entity(struct str name, struct buf *out)
 }
 
 /* Bytes of a tag at the front of s (which begins with '<'), 0 if it is just a sign. The content of scripts
- * and styles goes with them. */
-static size_t tag(struct str s)
+ * and styles goes with them. *unclosed: there is no '>' behind it, nor behind any later '<'. */
+static size_t tag(struct str s, bool *unclosed)
 {
     if (s.n < 3) return 0;
     if (str_starts(s, STR("<!--"))) {
@@ -232,8 +232,9 @@ static size_t tag(struct str s)
         return end == SIZE_MAX ? s.n : end + 3;
     }
     if (!is_letter(s.p[1]) && s.p[1] != '/' && s.p[1] != '!') return 0;
-    size_t end = str_chr(s, '>');
-    if (end == SIZE_MAX) return 0;
+    size_t end = *unclosed ? SIZE_MAX : str_chr(s, '>');
+    *unclosed = end == SIZE_MAX;
+    if (*unclosed) return 0;
     for (int k = 0; k < 2; k++) {
         struct str open = k ? STR("<style") : STR("<script"), close = k ? STR("</style") : STR("</script");
         if (s.n <= open.n || !str_ieq(str_sub(s, 0, open.n), open)) continue;
@@ -261,10 +262,10 @@ static void text_put(struct buf *out, size_t start, bool *blank, uint32_t cp)
 void catalog_clean_text(struct str s, struct buf *out)
 {
     size_t start = out->n;
-    bool blank = false;
+    bool blank = false, unclosed = false;
     while (s.n) {
         if (s.p[0] == '<') {
-            size_t n = tag(s);
+            size_t n = tag(s, &unclosed);
             if (n) {
                 blank = out->n > start;
                 s = str_sub(s, n, s.n);

@@ -17,7 +17,12 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { MAX_EXTRA = 256 };
+enum { MAX_EXTRA = 256, MAX_PICTURES = 64 };
+
+/* What ends a comment, a CDATA section, a tag. That a mark is absent from a stretch of the text is remembered:
+ * a thousand comments that nothing closes cost one search. */
+enum mark { COMMENT_END, CDATA_END, TAG_END, MARKS };
+static const char *const marks[MARKS] = {"-->", "]]>", ">"};
 
 struct catalog_xml {
     struct catalog_text *text;
@@ -34,6 +39,10 @@ struct catalog_xml {
     bool from_prefixed[CATALOG_FIELDS];
     struct str extra_names[MAX_EXTRA], extra_values[MAX_EXTRA];
     size_t n_extra;
+    size_t n_pictures; /* additional ones of the item */
+    struct {
+        uint64_t from, until; /* offsets in the decoded text */
+    } absent[MARKS];
     bool any; /* whether the file had an item */
 };
 
@@ -87,13 +96,34 @@ static size_t find(struct catalog_text *t, size_t i, const char *word)
     for (;; i++) {
         if (catalog_text_byte(t, i) < 0) return SIZE_MAX;
         const char *p = catalog_text_at(t), *hit = memchr(p + i, word[0], catalog_text_have(t) - i);
-        if (!hit) {
-            i = catalog_text_have(t) - 1;
-            continue;
-        }
-        i = (size_t)(hit - p);
-        if (match(t, i, word)) return i + strlen(word);
+        size_t at = hit ? (size_t)(hit - p) : catalog_text_have(t) - 1;
+        t->looked += at - i + 1;
+        i = at;
+        if (hit && match(t, i, word)) return i + strlen(word);
     }
+}
+
+/* The same for a mark. */
+static size_t find_mark(struct catalog_xml *x, size_t i, enum mark mark)
+{
+    struct catalog_text *t = x->text;
+    uint64_t from = t->consumed + i;
+    bool known = from >= x->absent[mark].from && from < x->absent[mark].until;
+    size_t end = find(t, known ? (size_t)(x->absent[mark].until - t->consumed) : i, marks[mark]);
+    if (end != SIZE_MAX) return end;
+    size_t tail = strlen(marks[mark]) - 1; /* a mark may have begun at the very end */
+    if (!known) x->absent[mark].from = from;
+    if (catalog_text_have(t) > i + tail) x->absent[mark].until = t->consumed + catalog_text_have(t) - tail;
+    return SIZE_MAX;
+}
+
+/* The index behind the comment or CDATA section that begins at i, or behind the '<' that is neither; SIZE_MAX:
+ * it has no end. */
+static size_t pass_over(struct catalog_xml *x, size_t i)
+{
+    if (match(x->text, i, "<!--")) return find_mark(x, i + 4, COMMENT_END);
+    if (match(x->text, i, "<![CDATA[")) return find_mark(x, i + 9, CDATA_END);
+    return i + 1;
 }
 
 /* Moves the position to the next item's '<'. NULL at the end; else the element's name. */
@@ -110,15 +140,16 @@ static const char *seek_item(struct catalog_xml *x)
         catalog_text_consume(t, i - 1);
         if (match_tag(t, 0, "<item")) return "item";
         if (match_tag(t, 0, "<entry")) return "entry";
-        size_t end = match(t, 0, "<!--") ? find(t, 4, "-->") : match(t, 0, "<![CDATA[") ? find(t, 9, "]]>") : 1;
+        size_t end = pass_over(x, 0);
         catalog_text_consume(t, end == SIZE_MAX ? 1 : end);
     }
 }
 
 /* Bytes of the item at the position with its end tag; 0 when there is none before the next item or the
  * limit. An empty <item/> counts. */
-static size_t item_bytes(struct catalog_text *t, const char *name)
+static size_t item_bytes(struct catalog_xml *x, const char *name)
 {
+    struct catalog_text *t = x->text;
     char open[8], close[8];
     snprintf(open, sizeof open, "<%s", name);
     snprintf(close, sizeof close, "</%s", name);
@@ -128,13 +159,11 @@ static size_t item_bytes(struct catalog_text *t, const char *name)
         if (at == SIZE_MAX) return 0;
         at--;
         if (match_tag(t, at, close)) {
-            size_t end = find(t, at, ">");
+            size_t end = find_mark(x, at, TAG_END);
             return end == SIZE_MAX ? 0 : end;
         }
         if (match_tag(t, at, open)) return 0; /* the next item begins: this one has no end */
-        size_t end = match(t, at, "<!--")        ? find(t, at + 4, "-->")
-                     : match(t, at, "<![CDATA[") ? find(t, at + 9, "]]>")
-                                                 : at + 1;
+        size_t end = pass_over(x, at);
         if (end == SIZE_MAX) return 0;
         i = end;
     }
@@ -201,6 +230,7 @@ static void on_end(void *ctx, const XML_Char *name)
     }
     struct str *kept = &x->row->value[field];
     if (kept->p && field == CATALOG_ADDITIONAL_IMAGE_LINK) {
+        if (++x->n_pictures >= MAX_PICTURES) return;
         char *both = arena_printf(&x->arena, "%.*s,%.*s", STR_ARG(*kept), STR_ARG(value));
         if (both) *kept = str_of(both);
         return;
@@ -238,10 +268,10 @@ enum rc catalog_xml_next(struct catalog_xml *x, struct catalog_feed_row *row, bo
         arena_reset(&x->arena);
         *row = (struct catalog_feed_row){.line = x->text->line};
         memset(x->from_prefixed, 0, sizeof x->from_prefixed);
-        x->n_extra = 0;
+        x->n_extra = x->n_pictures = 0;
         x->row = row;
         x->too_long = false;
-        size_t n = item_bytes(x->text, name);
+        size_t n = item_bytes(x, name);
         if (x->text->failed) return catalog_text_check(x->text, err);
         struct str item = {catalog_text_at(x->text), n};
         const char *reason = n ? parse(x, item) : "the item has no end";

@@ -120,5 +120,21 @@ def photo_views(pictures, side, hard=True):
     return finish(light(colour_jitter(x, 0.22, 0.08), 0.15).clamp(0, 1), 0.3)
 
 
+def mixed(pictures):
+    """Each picture with a part of another: either laid over it evenly (mixup, Zhang et al. 2018) or in a rectangle
+    (CutMix, Yun et al. 2019) -> pictures, number of the other, share of the first."""
+    n, side = len(pictures), pictures.shape[-1]
+    other = torch.arange(n).roll(1)
+    share = torch.distributions.Beta(0.8, 0.8).sample((n,))
+    out = pictures * share.view(n, 1, 1, 1) + pictures[other] * (1 - share).view(n, 1, 1, 1)
+    for i in chance(n, 0.6).nonzero()[:, 0]:
+        width = max(1, int(side * math.sqrt(1 - share[i])))
+        top, left = (int(v) for v in torch.randint(side - width + 1, (2,)))
+        out[i] = pictures[i]
+        out[i, :, top:top + width, left:left + width] = pictures[other[i], :, top:top + width, left:left + width]
+        share[i] = 1 - (width / side) ** 2
+    return out, other, share
+
+
 def finish(x, share):
     return erase(jpeg(lower_resolution(x.clamp(0, 1), share, 36), share), share * 0.7)

@@ -38,15 +38,22 @@ class Targets:
         return self.possible[:, spans()[name]]
 
 
-def partial_label(logits, possible, smoothing=0.05):
-    """-log of the probability of what is possible; rows where all or nothing is possible do not count."""
+def partial_label(logits, possible, smoothing=0.05, weight=None):
+    """-log of the probability of what is possible, times a weight each; rows where all or nothing is possible do not count."""
     count = possible.sum(1)
     used = (count > 0) & (count < possible.shape[1])
     if not used.any():
         return logits.sum() * 0
     logp, p = logits[used].log_softmax(1), possible[used]
     inside = logp.masked_fill(p == 0, -1e4).logsumexp(1)
-    return -((1 - smoothing) * inside + smoothing * logp.mean(1)).mean()
+    each = -((1 - smoothing) * inside + smoothing * logp.mean(1))
+    return each.mean() if weight is None else (each * weight[used]).mean()
+
+
+def mixed_label_loss(logits, targets, other, share, weights):
+    """Of pictures that show `share` of one and the rest of `other` (mixup, CutMix)."""
+    return sum(w * (partial_label(logits[f], targets.field(f), weight=share)
+                    + partial_label(logits[f], targets.field(f)[other], weight=1 - share)) for f, w in weights.items())
 
 
 def label_loss(logits, targets, weights):

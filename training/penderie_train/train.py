@@ -1,8 +1,9 @@
-"""Step 2: both towers together, from ImageNet weights. Resumes from its checkpoint; stops after --minutes of training,
-or --steps, whichever is given: the schedule follows it."""
+"""Step 2: both towers together, from ImageNet weights or (--start) from those of an earlier run. Resumes from its checkpoint;
+stops after --minutes of training, or --steps, whichever is given: the schedule follows it."""
 import argparse
 import copy
 import math
+import pathlib
 import random
 import time
 
@@ -10,7 +11,7 @@ import numpy as np
 import torch
 from tokenizers import Tokenizer
 
-from . import augment, labels, losses
+from . import augment, drawn, labels, losses
 from .captions import Captioner, noisy_title, wanted
 from .losses import Targets
 from .model import ImageTower, TextTower, imagenet_backbone
@@ -28,8 +29,12 @@ def options():
     ap = argparse.ArgumentParser(description=__doc__)
     ap.add_argument("--minutes", type=float)
     ap.add_argument("--steps", type=int)
-    ap.add_argument("--products", type=int, default=40)
-    ap.add_argument("--photos", type=int, default=22)
+    ap.add_argument("--start", type=pathlib.Path, help="a joint.pt to begin with, with a schedule of its own")
+    ap.add_argument("--rate", type=float, default=1.0, help="times the learning rates")
+    ap.add_argument("--products", type=int, default=36)
+    ap.add_argument("--photos", type=int, default=18)
+    ap.add_argument("--mixed", type=int, default=8, help="photos mixed with one another: their labels alone count")
+    ap.add_argument("--drawn", type=int, default=4, help="drawings of `penderie demo`, where PENDERIE_DRAWN has some")
     ap.add_argument("--negatives", type=int, default=2)
     ap.add_argument("--texts", type=int, default=96)
     ap.add_argument("--small-side", type=int, default=128, help="side of the first part of training")
@@ -63,6 +68,9 @@ class Pictures:
             count[r["label"]] = count.get(r["label"], 0) + 1
         weight = np.array([count[r["label"]] ** -0.5 for r in self.photo_rows])
         self.photo_weight = weight / weight.sum()
+        self.drawn_rows = drawn.training_rows()
+        if self.drawn_rows:
+            self.drawings, self.drawn_targets = drawn.pictures(), Targets.of(drawn.known(self.drawn_rows))
         rare = np.array([labels.category_of_article()[r["articleType"]] for r in self.rows])
         values, inverse, n = np.unique(rare, return_inverse=True, return_counts=True)
         weight = n[inverse] ** -0.25
@@ -72,16 +80,31 @@ class Pictures:
         return torch.from_numpy(np.ascontiguousarray(array)).permute(0, 3, 1, 2).float().div_(255).to(self.device)
 
     def batch(self, o, side, generator):
+        """-> pixels in -1..1, targets, numbers of the products; products first, then photos, drawings, pictures of nothing."""
         p = generator.choice(len(self.rows), o.products, p=self.product_weight)
         q = generator.choice(len(self.photo_rows), o.photos, p=self.photo_weight)
-        rooms = self.tensor(self.photos[self.photo_index[generator.choice(len(self.photo_rows), 24)]])
+        rooms = self.rooms(generator)
         index = self.product_index[p]
         masks = torch.from_numpy(self.masks[index]).float()[:, None].to(self.device)
-        pixels = torch.cat([
-            augment.product_views(self.tensor(self.products[index]), masks, rooms, side, cut_share=0.4),
-            augment.photo_views(self.tensor(self.photos[self.photo_index[q]]), side),
-            negatives(rooms, o.negatives, side)])
-        return pixels * 2 - 1, Targets.join([self.product_targets[p], self.photo_targets[q], Targets.empty(o.negatives)]), p
+        pixels = [augment.product_views(self.tensor(self.products[index]), masks, rooms, side, cut_share=0.4),
+                  augment.photo_views(self.tensor(self.photos[self.photo_index[q]]), side)]
+        targets = [self.product_targets[p], self.photo_targets[q]]
+        if self.drawn_rows and o.drawn:
+            d = generator.choice(len(self.drawn_rows), o.drawn)
+            pixels.append(augment.photo_views(self.tensor(self.drawings[d]), side, hard=False))
+            targets.append(self.drawn_targets[d])
+        pixels.append(negatives(rooms, o.negatives, side))
+        targets.append(Targets.empty(o.negatives))
+        return torch.cat(pixels) * 2 - 1, Targets.join(targets), p
+
+    def rooms(self, generator):
+        return self.tensor(self.photos[self.photo_index[generator.choice(len(self.photo_rows), 24)]])
+
+    def mixed(self, o, side, generator):
+        """Photos, each with a part of the next -> pixels in -1..1, targets, number of the other, share of the first."""
+        q = generator.choice(len(self.photo_rows), o.mixed, p=self.photo_weight)
+        pixels, other, share = augment.mixed(augment.photo_views(self.tensor(self.photos[self.photo_index[q]]), side))
+        return pixels * 2 - 1, self.photo_targets[q], other, share
 
 
 class Bank:
@@ -140,11 +163,13 @@ class Trainer:
         self.ema = copy.deepcopy(self.image).eval()
         trained = [p for p in self.image.backbone.parameters() if p.requires_grad]
         groups = [(trained, 6e-4), (list(self.image.heads.parameters()), 1.5e-3), (list(self.text.parameters()) + [self.log_scale], 1.5e-3)]
-        self.optimizer = torch.optim.AdamW([{"params": p, "lr": lr, "base": lr} for p, lr in groups], weight_decay=0.02)
-        self.bank, self.step, self.elapsed = Bank(), 0, 0.0
+        self.optimizer = torch.optim.AdamW([{"params": p, "lr": lr, "base": lr * o.rate} for p, lr in groups], weight_decay=0.02)
+        self.bank, self.step, self.elapsed, self.seen = Bank(), 0, 0.0, 0
         self.file = WORK / "joint.pt"
         if self.file.exists():
             self.resume()
+        elif o.start:
+            self.begin_with(o.start)
         self.forward = torch.compile(self.image, dynamic=False) if o.compile else self.image
 
     def make_tokenizer(self):
@@ -154,6 +179,13 @@ class Trainer:
             titles = [r["name"] for r in self.pictures.rows]
             train_tokenizer(titles + [self.captioner.caption()[0] for _ in range(100_000)], 6000).save(str(file))
         return Tokenizer.from_file(str(file))
+
+    def begin_with(self, file):
+        """The averaged weights of an earlier run; optimiser and schedule begin anew."""
+        state = torch.load(file, map_location=self.device, weights_only=True)
+        for module, weights in (self.image, "ema"), (self.ema, "ema"), (self.text, "text"):
+            module.load_state_dict(state[weights])
+        self.log_scale.data.copy_(state["log_scale"])
 
     def resume(self):
         state = torch.load(self.file, map_location=self.device, weights_only=True)
@@ -181,22 +213,28 @@ class Trainer:
             g["lr"] = g["base"] * warm * (0.5 + 0.5 * math.cos(math.pi * min(1, done))) + 1e-6
         side = o.small_side if done < o.small_share else SIDE
         pixels, targets, chosen = self.pictures.batch(o, side, self.generator)
+        mixed, mixed_targets, other, share = self.pictures.mixed(o, side, self.generator)
         texts, number, want = texts_for(self.pictures, chosen, self.captioner, o.texts)
-        embeddings, logits = self.forward(pixels.to(self.device).contiguous(memory_format=torch.channels_last))
-        embeddings, logits = embeddings.cpu(), {f: v.cpu() for f, v in logits.items()}
+        both = torch.cat([pixels, mixed]).to(self.device).contiguous(memory_format=torch.channels_last)
+        embeddings, logits = self.forward(both)
+        self.seen = len(both)
+        n, embeddings, logits = len(pixels), embeddings.cpu(), {f: v.cpu() for f, v in logits.items()}
+        embeddings, mixed_logits = embeddings[:n], {f: v[n:] for f, v in logits.items()}
+        logits = {f: v[:n] for f, v in logits.items()}
         ids, mask = encode(self.tokenizer, texts)
         text = self.text(ids.to(self.device), mask.to(self.device)).cpu()
         scale = self.log_scale.exp().clamp(max=60).cpu()
         candidates, all_targets = self.bank.with_batch(embeddings, targets)
         parts = {
             "labels": losses.label_loss(logits, targets, HEAD_WEIGHTS),
+            "mixed": losses.mixed_label_loss(mixed_logits, mixed_targets, other, share, HEAD_WEIGHTS),
             "text": text_losses(text, number, want, embeddings, candidates, all_targets, scale)}
         photos = slice(o.products, o.products + o.photos)
         parts["match"] = losses.photo_to_product(embeddings[photos], targets[photos], candidates, all_targets, 12)
         own = torch.zeros(o.products, len(candidates), dtype=torch.bool)
         own[:, :o.products] = torch.eye(o.products, dtype=torch.bool)
         parts["alike"] = losses.alike(embeddings[:o.products], targets[torch.arange(o.products)], candidates, all_targets, 12, own)
-        loss = parts["labels"] + 0.5 * parts["text"] + 0.4 * parts["match"] + 0.2 * parts["alike"]
+        loss = parts["labels"] + 0.4 * parts["mixed"] + 0.5 * parts["text"] + 0.4 * parts["match"] + 0.2 * parts["alike"]
         self.optimizer.zero_grad(set_to_none=True)
         loss.backward()
         torch.nn.utils.clip_grad_norm_([p for g in self.optimizer.param_groups for p in g["params"]], 5.0)
@@ -230,7 +268,7 @@ class Trainer:
             last = now
             if now - shown > 30:
                 mean = {k: round(v / steps, 3) for k, v in sums.items()}
-                speed = steps * (o.products + o.photos + o.negatives) / (now - shown)
+                speed = steps * self.seen / (now - shown)
                 left = self.elapsed / max(self.progress(), 1e-6) - self.elapsed
                 print(f"step {self.step}: {mean}, {speed:.0f} pictures/s, {clock(left)} left", flush=True)
                 metrics.log(self.step, **mean, pictures_per_second=round(speed, 1))

@@ -26,7 +26,7 @@ includes() {
 
 libraries() {
     while read -r header folder; do
-        grep -nE "#include [<\"]$header" -r src | grep -v "^src/$folder/"
+        grep -nE "#include [<\"]$header" -r src | grep -vE "^src/($folder)/"
     done <<'LIBRARIES'
 vips image
 openvino infer
@@ -39,7 +39,8 @@ openssl crypt
 jansson base
 faiss vindex
 cairo demo
-curl/ catalog
+curl/ catalog|vault|ident|privacy
+archive.h privacy
 expat catalog
 libstemmer lang
 LIBRARIES

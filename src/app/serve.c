@@ -4,6 +4,7 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "base/module.h"
+#include "base/proc.h"
 #include "http/http.h"
 #include "image/image.h"
 #include "rank/rank.h"
@@ -15,8 +16,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/prctl.h>
-#include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/un.h>
 #include <unistd.h>
@@ -38,14 +37,6 @@ static void notify(const char *state)
     if (sendto(fd, state, strlen(state), MSG_NOSIGNAL, (struct sockaddr *)&to, len) < 0)
         log_warn("app", "cannot tell the service manager that %s", state);
     close(fd);
-}
-
-/* Photos and keys are in memory: no core file may write them to the disk, no other process may look in. */
-static void forbid_dumps(void)
-{
-    struct rlimit none = {0, 0};
-    if (setrlimit(RLIMIT_CORE, &none) || prctl(PR_SET_DUMPABLE, 0, 0, 0, 0))
-        log_warn("app", "cannot forbid core dumps");
 }
 
 /* The thread that takes a new snapshot when an import, here or in another process, has published. */
@@ -205,7 +196,7 @@ enum rc app_serve(struct config *config, const struct module *const *modules, co
     size_t started = 0;
     unsigned parts = APP_CATALOG | APP_OPS | APP_BLOBS | APP_MODEL | APP_RANK | APP_QUEUES | APP_PERSONS;
     block_signals(&signals);
-    forbid_dumps();
+    if (!proc_forbid_dumps()) log_warn("app", "cannot forbid core dumps");
     enum rc rc = image_startup("penderie", err); /* before threads: left to the first pictures, it is a race */
     if (!rc) rc = app_open(&app, config, modules, data_dir, parts, err);
     if (rc) return rc;

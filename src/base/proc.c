@@ -5,6 +5,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/prctl.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 
 void proc_world(char out[static PROC_WORLD_BYTES])
@@ -36,4 +38,10 @@ unsigned long long proc_started(long pid)
         p = strchr(p + 1, ' ');
     if (p && sscanf(p, "%llu", &start) != 1) start = 0;
     return start;
+}
+
+bool proc_forbid_dumps(void)
+{
+    struct rlimit none = {0, 0};
+    return !setrlimit(RLIMIT_CORE, &none) && !prctl(PR_SET_DUMPABLE, 0, 0, 0, 0);
 }

@@ -2,6 +2,8 @@
 #ifndef BASE_PROC_H
 #define BASE_PROC_H
 
+#include <stdbool.h>
+
 enum { PROC_WORLD_BYTES = 64 };
 
 /* The boot of this machine and the namespace of process numbers (containers have their own): the same text means
@@ -10,5 +12,9 @@ void proc_world(char out[static PROC_WORLD_BYTES]);
 
 /* When process `pid` of this world began, in clock ticks since the boot (proc(5), stat, field 22); 0: there is none. */
 unsigned long long proc_started(long pid);
+
+/* Keys and photos are in memory: no core file may write them to the disk, no other process of this user may look in
+ * (ptrace, /proc/PID/mem, /proc/PID/environ). False when the system refused. */
+bool proc_forbid_dumps(void);
 
 #endif

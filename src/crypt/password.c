@@ -37,6 +37,17 @@ bool crypt_password_outdated(const char *hash, const struct crypt_password_cost 
     return crypto_pwhash_str_needs_rehash(fixed, cost->passes, cost->memory_bytes) != 0;
 }
 
+enum rc crypt_password_key(struct str passphrase, const uint8_t salt[static CRYPT_SALT_BYTES],
+                           const struct crypt_password_cost *cost, uint8_t key[static 32], struct err *err)
+{
+    _Static_assert((int)CRYPT_SALT_BYTES == (int)crypto_pwhash_SALTBYTES, "salt size");
+    if (crypto_pwhash(key, 32, passphrase.p ? passphrase.p : "", passphrase.n, salt, cost->passes,
+                      cost->memory_bytes, crypto_pwhash_ALG_ARGON2ID13))
+        return err_set(err, RC_NOMEM, "cannot derive a key from the passphrase: %zu MB of memory are needed",
+                       cost->memory_bytes >> 20);
+    return RC_OK;
+}
+
 void crypt_totp(struct str secret, uint64_t counter, char out[static CRYPT_TOTP_DIGITS + 1])
 {
     uint8_t message[8], mac[EVP_MAX_MD_SIZE] = {0};

@@ -10,7 +10,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-static const struct master_ops *const providers[] = {&master_file};
+static const struct master_ops *const providers[] = {&master_file, &master_passphrase, &master_azure};
 enum { PROVIDERS = sizeof providers / sizeof *providers };
 
 struct master {
@@ -93,7 +93,9 @@ enum rc master_unwrap(struct master *m, const char *what, const struct master_wr
     enum rc rc = make_ready(m, i, err);
     if (!rc) rc = providers[i]->unwrap(m->self[i], what, wrapped, key, err);
     pthread_mutex_unlock(&m->lock);
-    return rc;
+    /* "Not found" is for persons whose key was destroyed: a master key that is missing must not be taken for that. */
+    if (rc == RC_NOT_FOUND && err) err->code = RC_IO;
+    return rc == RC_NOT_FOUND ? RC_IO : rc;
 }
 
 enum rc master_keep_only(struct master *m, const struct master_wrapped *wrapped, struct err *err)
@@ -103,8 +105,8 @@ enum rc master_keep_only(struct master *m, const struct master_wrapped *wrapped,
     for (size_t i = 0; !rc && i < PROVIDERS; i++) {
         if (!providers[i]->keep_only) continue;
         bool kept = strcmp(providers[i]->name, wrapped->provider) == 0;
-        if (!kept && !m->self[i]) continue;
-        rc = providers[i]->keep_only(m->self[i], kept ? wrapped->reference : "", err);
+        rc = make_ready(m, i, err);
+        if (!rc) rc = providers[i]->keep_only(m->self[i], kept ? wrapped->reference : "", err);
     }
     pthread_mutex_unlock(&m->lock);
     return rc;

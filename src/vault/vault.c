@@ -2,6 +2,7 @@
 #include "vault/vault_internal.h"
 
 #include "base/fs.h"
+#include "base/log.h"
 
 #include <limits.h>
 #include <stdio.h>
@@ -21,7 +22,7 @@ static enum rc open_database(struct vault *v, struct err *err)
     return rc ? rc : store_migrate(v->store, "vault", vault_migrations, err);
 }
 
-static enum rc allocate(const char *data_dir, struct vault **out, struct err *err)
+static enum rc allocate(const char *data_dir, const struct config *config, struct vault **out, struct err *err)
 {
     struct vault *v = calloc(1, sizeof *v);
     if (v) v->secrets = crypt_secret_alloc(sizeof *v->secrets);
@@ -32,27 +33,49 @@ static enum rc allocate(const char *data_dir, struct vault **out, struct err *er
     memset(v->secrets, 0, sizeof *v->secrets);
     pthread_mutex_init(&v->lock, NULL);
     *out = v;
-    int n = snprintf(v->dir, sizeof v->dir, "%s/vault", data_dir);
-    return n > 0 && n < PATH_MAX - 64 ? RC_OK : err_set(err, RC_INVALID, "data folder: path too long");
+    v->cache_us = config_duration_ms(config, "vault_cache") * 1000;
+    v->copies_days = config_int(config, "vault_copies_days");
+    v->copies_every_ms = config_duration_ms(config, "vault_copies_every");
+    return vault_folders(data_dir, config, v->dir, v->copies_dir, err);
+}
+
+enum rc vault_folders(const char *data_dir, const struct config *config, char dir[static VAULT_PATH_BYTES],
+                      char copies[static VAULT_PATH_BYTES], struct err *err)
+{
+    const char *set = config_string(config, "vault_copies_dir");
+    int n = snprintf(dir, VAULT_PATH_BYTES, "%s/vault", data_dir);
+    int m = *set ? snprintf(copies, VAULT_PATH_BYTES, "%s", set)
+                 : snprintf(copies, VAULT_PATH_BYTES, "%s/vault/copies", data_dir);
+    bool fine = n > 0 && m > 0 && n < PATH_MAX - 128 && m < PATH_MAX - 128;
+    return fine ? RC_OK : err_set(err, RC_INVALID, "the path of the vault or of its copies is too long");
+}
+
+/* After a change of vault_master the old provider goes on wrapping until a rotation. */
+static void warn_of_another_provider(struct vault *v)
+{
+    struct vault_status s;
+    if (vault_get_status(v, &s, NULL)) return;
+    if (strcmp(s.provider, s.configured) != 0)
+        log_warn("vault", "the keys are wrapped by %s, the settings say %s: `penderie keys rotate` moves them",
+                 s.provider, s.configured);
+    if (s.rotating) log_warn("vault", "a rotation has not ended: `penderie keys rotate` goes on with it");
 }
 
 enum rc vault_open(const char *data_dir, const struct config *config, struct vault **out, struct err *err)
 {
     struct vault *v = NULL;
     *out = NULL;
-    enum rc rc = allocate(data_dir, &v, err);
+    enum rc rc = allocate(data_dir, config, &v, err);
     if (!rc) rc = fs_mkdirs(v->dir, 0700, err);
     if (!rc) rc = open_database(v, err);
     if (!rc) rc = master_open(v->dir, config, &v->master, err);
-    if (!rc) {
-        v->cache_us = config_duration_ms(config, "vault_cache") * 1000;
-        rc = vault_house_key(v, VAULT_ROOT, v->secrets->root, err);
-    }
+    if (!rc) rc = vault_house_key(v, VAULT_ROOT, v->secrets->root, err);
     if (rc) {
         err_prefix(err, "vault: ");
         vault_close(v);
         return rc;
     }
+    warn_of_another_provider(v);
     *out = v;
     return RC_OK;
 }
@@ -116,7 +139,8 @@ enum rc vault_add_person(struct vault *v, struct str person, struct err *err)
     struct store_tx *tx = NULL;
     if (!person.n || person.n > MAX_ID_BYTES) return err_set(err, RC_INVALID, "an account id is missing or too long");
     vault_row_name(v, person, name);
-    enum rc rc = store_begin(v->store, STORE_WRITE, &tx, err);
+    enum rc rc = vault_be_ready(v, err);
+    if (!rc) rc = store_begin(v->store, STORE_WRITE, &tx, err);
     if (rc) return rc;
     rc = insert_person(v, tx, name, err);
     if (!rc) return store_commit(tx, err);
@@ -129,7 +153,8 @@ enum rc vault_destroy_person(struct vault *v, struct str person, struct err *err
     char name[VAULT_PSEUDONYM_CHARS + 1];
     struct store_tx *tx = NULL;
     vault_row_name(v, person, name);
-    enum rc rc = store_begin(v->store, STORE_WRITE, &tx, err);
+    enum rc rc = vault_note_destroyed(v, name, err);
+    if (!rc) rc = store_begin(v->store, STORE_WRITE, &tx, err);
     if (rc) return rc;
     rc = store_exec(tx, "DELETE FROM person_key WHERE person = ?1", STORE_ARGS(STORE_Z(name)), NULL, err);
     if (rc) {

@@ -12,6 +12,8 @@
  * `person` is an account id (ident.h) everywhere. It never stands in a row outside identity: other stores keep
  * vault_pseudonym() of their own domain.
  *
+ * What an attacker with which files can read: docs/decisions/vault.md.
+ *
  * Threading: any thread. Unwrapped keys are kept for a short time in locked, wiped memory; a destruction or rotation by
  * another process is noticed before the next use.
  */
@@ -56,12 +58,36 @@ enum rc vault_unseal_house(struct vault *v, const char *name, struct str place, 
  * "audit", "email", ... Domains have independent keys, so equal values cannot be matched between stores. */
 void vault_pseudonym(struct vault *v, const char *domain, struct str value, char out[static VAULT_PSEUDONYM_CHARS + 1]);
 
-/* Re-wraps every person's key under a new master key, while others go on; resumable. `progress` may be NULL. */
-
 extern const struct config_key vault_config[];
-extern const struct module vault_module; /* these settings */
+extern const struct module vault_module; /* these settings, and the daily care for the copies */
 
+/* Re-wraps every person's key under a new master key, while others go on; killed at any point, the next call goes on.
+ * `progress` may be NULL. RC_BUSY while another process rotates. */
 typedef void (*vault_progress)(void *ctx, int64_t done, int64_t total);
 enum rc vault_rotate(struct vault *v, vault_progress progress, void *ctx, struct err *err) MUST_USE;
+
+struct vault_status {
+    char provider[16], configured[16]; /* that wraps now; that the settings name: they differ until a rotation */
+    char reference[512];               /* which of the provider's keys; nothing secret */
+    int64_t generation, master_ms;     /* how many rotations there were, and one; the day of the last */
+    bool rotating;                     /* a rotation is under way, or was killed */
+    int64_t left;                      /* keys that it has still to wrap again */
+    int64_t persons, house;            /* keys */
+    int64_t oldest_person_ms, newest_person_ms; /* days; 0: none */
+    int64_t copies, oldest_copy_ms, newest_copy_ms, copies_days;
+};
+enum rc vault_get_status(struct vault *v, struct vault_status *out, struct err *err) MUST_USE;
+
+/* The vault's own copies (vault_copies.c): the only ones that its keys may be in, kept vault_copies_days. */
+enum { VAULT_COPY_PATH_BYTES = 4200 };
+enum rc vault_backup(struct vault *v, char path[static VAULT_COPY_PATH_BYTES], struct err *err) MUST_USE;
+enum rc vault_expire_copies(struct vault *v, int64_t now_ms, bool dry_run, int64_t *removed, struct err *err) MUST_USE;
+/* A copy when the last is older than vault_copies_every, then the expiry. */
+enum rc vault_keep_copies(struct vault *v, int64_t now_ms, bool dry_run, bool *made, int64_t *removed,
+                          struct err *err) MUST_USE;
+/* Puts a copy in the place of a lost database, without the keys that were destroyed since (*gone: how many). RC_FORBIDDEN:
+ * too old; RC_CONFLICT: the database is there. */
+enum rc vault_restore(const char *data_dir, const struct config *config, const char *copy, int64_t *gone,
+                      struct err *err) MUST_USE;
 
 #endif

@@ -58,7 +58,8 @@ struct vault {
     struct store *store;
     struct master *master;
     char dir[VAULT_PATH_BYTES];
-    int64_t cache_us;
+    char copies_dir[VAULT_PATH_BYTES];
+    int64_t cache_us, copies_days, copies_every_ms;
     pthread_mutex_t lock;
     struct vault_secrets *secrets;
     int64_t seen; /* the store's version that `cached` and `kek` belong to */
@@ -73,9 +74,19 @@ enum rc vault_current(struct vault *v, struct store_tx *tx, int64_t *number, uin
                       struct err *err) MUST_USE;
 enum rc vault_generation_key(struct vault *v, struct store_tx *tx, int64_t number,
                              uint8_t key[static CRYPT_KEY_BYTES], struct err *err) MUST_USE;
-/* A new generation under a key of the provider that the settings name. */
-enum rc vault_add_generation(struct vault *v, struct store_tx *tx, int64_t number, bool fresh,
-                             uint8_t key[static CRYPT_KEY_BYTES], struct err *err) MUST_USE;
+/* A new generation under a key of the provider that the settings name, and its row. */
+struct vault_new_generation {
+    int64_t number;
+    struct master_wrapped wrapped;
+};
+enum rc vault_make_generation(struct vault *v, int64_t number, bool fresh, uint8_t key[static CRYPT_KEY_BYTES],
+                              struct vault_new_generation *out, struct err *err) MUST_USE;
+enum rc vault_insert_generation(struct store_tx *tx, const struct vault_new_generation *new,
+                                struct err *err) MUST_USE;
+enum rc vault_read_generation(struct store_tx *tx, int64_t number, struct master_wrapped *out,
+                              struct err *err) MUST_USE;
+/* Sees to it that the newest generation's key is in memory, so that no transaction waits for a provider far away. */
+enum rc vault_be_ready(struct vault *v, struct err *err) MUST_USE;
 enum vault_kind { VAULT_PERSON, VAULT_HOUSE };
 /* wrapped: VAULT_WRAPPED_BYTES. */
 enum rc vault_wrap(enum vault_kind kind, const char *name, const uint8_t kek[static CRYPT_KEY_BYTES],
@@ -90,6 +101,13 @@ enum rc vault_house_key(struct vault *v, const char *name, uint8_t key[static CR
                         struct err *err) MUST_USE;
 void vault_drop(struct vault *v, enum vault_kind kind, const char *name);
 void vault_row_name(struct vault *v, struct str person, char out[static VAULT_PSEUDONYM_CHARS + 1]);
+/* vault_copies.c */
+enum rc vault_note_destroyed(struct vault *v, const char *name, struct err *err) MUST_USE;
+enum rc vault_look_at_copies(struct vault *v, int64_t *n, int64_t *oldest_ms, int64_t *newest_ms,
+                             struct err *err) MUST_USE;
+/* DATA/vault, and where its copies are. */
+enum rc vault_folders(const char *data_dir, const struct config *config, char dir[static VAULT_PATH_BYTES],
+                      char copies[static VAULT_PATH_BYTES], struct err *err) MUST_USE;
 int64_t vault_today_ms(void); /* midnight UTC */
 
 extern const struct migration vault_migrations[];

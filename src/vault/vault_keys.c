@@ -92,7 +92,7 @@ static void remember_kek(struct vault *v, int64_t number, const uint8_t key[stat
 static void copy_text(char *out, size_t cap, struct str s) { snprintf(out, cap, "%.*s", STR_ARG(s)); }
 
 /* The row of a generation. RC_NOT_FOUND. */
-static enum rc read_generation(struct store_tx *tx, int64_t number, struct master_wrapped *out, struct err *err)
+enum rc vault_read_generation(struct store_tx *tx, int64_t number, struct master_wrapped *out, struct err *err)
 {
     struct store_rows *rows = NULL;
     bool more = false;
@@ -119,38 +119,61 @@ enum rc vault_generation_key(struct vault *v, struct store_tx *tx, int64_t numbe
     char what[MASTER_AAD_BYTES];
     struct master_wrapped wrapped = {0};
     if (known_kek(v, number, key)) return RC_OK;
-    enum rc rc = read_generation(tx, number, &wrapped, err);
+    enum rc rc = vault_read_generation(tx, number, &wrapped, err);
     generation_name(number, what);
     if (!rc) rc = master_unwrap(v->master, what, &wrapped, key, err);
     if (!rc) remember_kek(v, number, key);
     return rc;
 }
 
-enum rc vault_add_generation(struct vault *v, struct store_tx *tx, int64_t number, bool fresh,
-                             uint8_t key[static CRYPT_KEY_BYTES], struct err *err)
+enum rc vault_make_generation(struct vault *v, int64_t number, bool fresh, uint8_t key[static CRYPT_KEY_BYTES],
+                              struct vault_new_generation *out, struct err *err)
 {
     char what[MASTER_AAD_BYTES];
-    struct master_wrapped wrapped;
+    out->number = number;
     crypt_random(key, CRYPT_KEY_BYTES);
     generation_name(number, what);
-    enum rc rc = master_wrap(v->master, fresh, what, key, &wrapped, err);
-    if (rc) return rc;
-    const struct store_value args[] = {STORE_I(number), STORE_Z(wrapped.provider), STORE_Z(wrapped.reference),
-                                       STORE_B(wrapped.bytes, wrapped.n), STORE_I(vault_today_ms())};
+    return master_wrap(v->master, fresh, what, key, &out->wrapped, err);
+}
+
+enum rc vault_insert_generation(struct store_tx *tx, const struct vault_new_generation *new, struct err *err)
+{
+    const struct master_wrapped *w = &new->wrapped;
+    const struct store_value args[] = {STORE_I(new->number), STORE_Z(w->provider), STORE_Z(w->reference),
+                                       STORE_B(w->bytes, w->n), STORE_I(vault_today_ms())};
     return store_exec(tx,
                       "INSERT INTO generation (number, provider, reference, wrapped, made_ms) "
                       "VALUES (?1, ?2, ?3, ?4, ?5)",
                       args, 5, NULL, err);
 }
 
+static enum rc newest(struct store_tx *tx, int64_t *number, struct err *err)
+{
+    return store_get_i64(tx, "SELECT coalesce(max(number), 0) FROM generation", STORE_NO_ARGS, number, NULL, err);
+}
+
 enum rc vault_current(struct vault *v, struct store_tx *tx, int64_t *number, uint8_t key[static CRYPT_KEY_BYTES],
                       struct err *err)
 {
-    enum rc rc = store_get_i64(tx, "SELECT coalesce(max(number), 0) FROM generation", STORE_NO_ARGS, number, NULL,
-                               err);
+    struct vault_new_generation first;
+    enum rc rc = newest(tx, number, err);
     if (rc || *number) return rc ? rc : vault_generation_key(v, tx, *number, key, err);
     *number = 1;
-    return vault_add_generation(v, tx, 1, false, key, err); /* not remembered before it is committed */
+    rc = vault_make_generation(v, 1, false, key, &first, err); /* not remembered before it is committed */
+    return rc ? rc : vault_insert_generation(tx, &first, err);
+}
+
+enum rc vault_be_ready(struct vault *v, struct err *err)
+{
+    struct store_tx *tx = NULL;
+    int64_t number = 0;
+    uint8_t key[CRYPT_KEY_BYTES];
+    enum rc rc = store_begin(v->store, STORE_READ, &tx, err);
+    if (!rc) rc = newest(tx, &number, err);
+    if (!rc && number) rc = vault_generation_key(v, tx, number, key, err);
+    store_rollback(tx);
+    crypt_wipe(key, sizeof key);
+    return rc;
 }
 
 /* -------------------------------------------------------------------------------------- the cache */
@@ -162,18 +185,35 @@ static void cache_name(enum vault_kind kind, const char *name, char out[static V
 
 static void wipe_cache(struct vault *v) { crypt_wipe(v->secrets->cached, sizeof v->secrets->cached); }
 
+/* The keys of generations that are no more. */
+static enum rc drop_old_keks(struct vault *v, struct err *err)
+{
+    struct store_tx *tx = NULL;
+    int64_t oldest = 0;
+    enum rc rc = store_begin(v->store, STORE_READ, &tx, err);
+    if (!rc) rc = store_get_i64(tx, "SELECT coalesce(min(number), 0) FROM generation", STORE_NO_ARGS, &oldest, NULL, err);
+    store_rollback(tx);
+    if (rc) return rc;
+    pthread_mutex_lock(&v->lock);
+    for (int i = 0; i < VAULT_GENERATIONS; i++)
+        if (v->secrets->kek[i].number < oldest) crypt_wipe(&v->secrets->kek[i], sizeof v->secrets->kek[i]);
+    pthread_mutex_unlock(&v->lock);
+    return RC_OK;
+}
+
 enum rc vault_look(struct vault *v, int64_t *version, struct err *err)
 {
     enum rc rc = store_version(v->store, version, err);
     if (rc) return rc;
     pthread_mutex_lock(&v->lock);
     /* Threads may come here in another order than they looked: only the newest look counts. */
-    if (*version > v->seen) {
+    bool changed = *version > v->seen;
+    if (changed) {
         wipe_cache(v);
         v->seen = *version;
     }
     pthread_mutex_unlock(&v->lock);
-    return RC_OK;
+    return changed ? drop_old_keks(v, err) : RC_OK;
 }
 
 static bool find_cached(struct vault *v, const char *name, uint8_t key[static CRYPT_KEY_BYTES])
@@ -263,10 +303,18 @@ enum rc vault_key(struct vault *v, enum vault_kind kind, const char *name, uint8
     if (rc) return rc;
     cache_name(kind, name, cached);
     if (find_cached(v, cached, key)) return RC_OK;
-    rc = store_begin(v->store, STORE_READ, &tx, err);
-    if (!rc) rc = read_key(v, tx, kind, name, key, err);
-    store_rollback(tx);
-    if (!rc) remember(v, cached, key, version);
+    /* A rotation that ends in between takes the old generation's master key away from under the transaction: again, then. */
+    for (int tries = 0; tries < 2; tries++) {
+        int64_t before = version;
+        rc = store_begin(v->store, STORE_READ, &tx, err);
+        if (!rc) rc = read_key(v, tx, kind, name, key, err);
+        store_rollback(tx);
+        if (!rc) {
+            remember(v, cached, key, version);
+            return RC_OK;
+        }
+        if (rc == RC_NOT_FOUND || vault_look(v, &version, NULL) || version == before) break;
+    }
     return rc;
 }
 

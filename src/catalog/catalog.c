@@ -139,98 +139,7 @@ enum rc catalog_each(struct store_tx *tx, catalog_row_fn each, void *ctx, struct
     return rc;
 }
 
-/* Whether offer a is shown before b: available first, then what is paid. */
-static bool better(const struct catalog_offer *a, const struct catalog_offer *b)
-{
-    if (a->available != b->available) return a->available;
-    int64_t pa = a->sale_cents >= 0 ? a->sale_cents : a->price_cents;
-    int64_t pb = b->sale_cents >= 0 ? b->sale_cents : b->price_cents;
-    if (pa < 0 || pb < 0) return pa >= 0 && pb < 0;
-    return pa < pb;
-}
-
-enum { MAX_SHOPS = 4096, SHOP_BYTES = 100 };
-struct best {
-    struct catalog_offer offer;
-    char shop[SHOP_BYTES], currency[4];
-};
-
-static enum rc flush_offers(struct best *best, size_t *n, catalog_offer_fn each, void *ctx, struct err *err)
-{
-    enum rc rc = RC_OK;
-    for (size_t i = 0; !rc && i < *n; i++) {
-        best[i].offer.shop = str_of(best[i].shop);
-        best[i].offer.currency = str_of(best[i].currency);
-        rc = each(&best[i].offer, ctx, err);
-    }
-    *n = 0;
-    return rc;
-}
-
-static void keep_offer(struct best *best, size_t *n, const struct catalog_offer *o)
-{
-    size_t i = 0;
-    while (i < *n && !str_eqz(o->shop, best[i].shop))
-        i++;
-    if (i == MAX_SHOPS || (i < *n && !better(o, &best[i].offer))) return;
-    best[i].offer = *o;
-    snprintf(best[i].shop, SHOP_BYTES, "%.*s", STR_ARG(o->shop));
-    snprintf(best[i].currency, sizeof best[i].currency, "%.*s", STR_ARG(o->currency));
-    if (i == *n) ++*n;
-}
-
-static struct catalog_offer read_offer(const struct store_rows *rows)
-{
-    return (struct catalog_offer){.doc = store_i64(rows, 0),
-                                  .shop = store_text(rows, 1),
-                                  .currency = store_text(rows, 2),
-                                  .price_cents = store_is_null(rows, 3) ? -1 : store_i64(rows, 3),
-                                  .sale_cents = store_is_null(rows, 4) ? -1 : store_i64(rows, 4),
-                                  .available = !str_eqz(store_text(rows, 5), "out_of_stock")};
-}
-
-enum rc catalog_each_offer(struct store_tx *tx, catalog_offer_fn each, void *ctx, struct err *err)
-{
-    static const char sql[] = "SELECT v.doc, o.shop, o.currency, o.price_cents, o.sale_cents, o.availability"
-                              " FROM variant v JOIN offer o ON o.variant = v.id"
-                              " WHERE v.hidden = 0 ORDER BY v.doc";
-    struct best *best = calloc(MAX_SHOPS, sizeof *best);
-    if (!best) return err_set(err, RC_NOMEM, "out of memory reading offers");
-    struct store_rows *rows = NULL;
-    size_t n = 0;
-    int64_t doc = 0;
-    bool more = false;
-    enum rc rc = store_query(tx, sql, NULL, 0, &rows, err);
-    while (!rc && !(rc = store_next(rows, &more, err)) && more) {
-        struct catalog_offer o = read_offer(rows);
-        if (o.doc != doc) rc = flush_offers(best, &n, each, ctx, err);
-        doc = o.doc;
-        if (!rc) keep_offer(best, &n, &o);
-    }
-    if (!rc) rc = flush_offers(best, &n, each, ctx, err);
-    store_rows_close(rows);
-    free(best);
-    return rc;
-}
-
 /* ---- the product as JSON ---- */
-
-static void write_text(struct jout *out, const char *key, const struct store_rows *rows, int column)
-{
-    if (store_is_null(rows, column))
-        jout_kz(out, key, NULL);
-    else
-        jout_kstr(out, key, store_text(rows, column));
-}
-
-static void write_money(struct jout *out, const char *key, int64_t cents)
-{
-    jout_key(out, key);
-    if (cents < 0)
-        jout_null(out);
-    else
-        jout_dec(out, (double)cents / 100, 2);
-}
 
 static enum rc write_pictures(struct store_tx *tx, int64_t doc, struct jout *out, struct err *err)
 {
@@ -280,33 +189,15 @@ struct variants {
     struct jout sizes_out;
 };
 
-static void write_variant(struct jout *out, struct variants *v, const struct store_rows *rows)
+static void note_variant(struct variants *v, const struct store_rows *rows, const struct catalog_offer *o)
 {
-    bool has_offer = !store_is_null(rows, 5);
-    struct catalog_offer o = {.currency = store_text(rows, 7),
-                              .price_cents = store_is_null(rows, 3) ? -1 : store_i64(rows, 3),
-                              .sale_cents = store_is_null(rows, 4) ? -1 : store_i64(rows, 4),
-                              .available = has_offer && !str_eqz(store_text(rows, 5), "out_of_stock")};
-    jout_object(out);
-    jout_kstr(out, "id", store_text(rows, 0));
-    write_text(out, "colour", rows, 1);
-    write_text(out, "size", rows, 2);
-    write_money(out, "price", o.price_cents);
-    write_money(out, "sale_price", o.sale_cents);
-    write_text(out, "availability", rows, 5);
-    jout_key(out, "quantity");
-    if (store_is_null(rows, 6))
-        jout_null(out);
-    else
-        jout_i64(out, store_i64(rows, 6));
-    jout_end(out);
-    if (has_offer && (!v->any_offer || better(&o, &v->best))) {
+    if (!store_is_null(rows, CATALOG_COL_AVAILABILITY) && (!v->any_offer || catalog_better(o, &v->best))) {
         v->any_offer = true;
-        v->best = o;
-        snprintf(v->currency, sizeof v->currency, "%.*s", STR_ARG(o.currency));
+        v->best = *o;
+        snprintf(v->currency, sizeof v->currency, "%.*s", STR_ARG(o->currency));
     }
-    struct str size = store_text(rows, 2);
-    if (!o.available || !size.n) return;
+    struct str size = store_text(rows, CATALOG_COL_SIZE);
+    if (!o->available || !size.n) return;
     struct buf quoted = BUF_INIT((size_t)4096);
     struct jout one = JOUT_INIT(&quoted);
     jout_str(&one, size);
@@ -318,32 +209,38 @@ static void write_variant(struct jout *out, struct variants *v, const struct sto
 static enum rc write_variants(struct store_tx *tx, int64_t doc, const char *shop, struct jout *out,
                               struct err *err)
 {
-    static const char sql[] =
-        "SELECT v.id, v.colour, coalesce(v.size, v.size_label), o.price_cents, o.sale_cents, o.availability,"
-        " o.quantity, o.currency FROM variant v LEFT JOIN offer o ON o.variant = v.id AND o.shop = ?2"
-        " WHERE v.doc = ?1 AND v.hidden = 0 ORDER BY v.position";
+    static const char sql[] = "SELECT " CATALOG_OFFER_COLUMNS(
+        "?3") " FROM variant v LEFT JOIN offer o ON o.variant = v.id"
+              " AND o.shop = ?2 WHERE v.doc = ?1 AND v.hidden = 0 ORDER BY v.position";
     struct variants v = {.best = {.price_cents = -1, .sale_cents = -1}, .sizes = BUF_INIT((size_t)1 << 20)};
     struct store_rows *rows = NULL;
-    const struct store_value args[] = {STORE_I(doc), STORE_Z(shop)};
+    const struct store_value args[] = {STORE_I(doc), STORE_Z(shop), STORE_I(clock_now_ms())};
     bool more = false;
     v.sizes_out = JOUT_INIT(&v.sizes);
     jout_array(&v.sizes_out);
-    enum rc rc = store_query(tx, sql, args, 2, &rows, err);
+    enum rc rc = store_query(tx, sql, args, 3, &rows, err);
     jout_key(out, "variants");
     jout_array(out);
-    while (!rc && !(rc = store_next(rows, &more, err)) && more)
-        write_variant(out, &v, rows);
+    while (!rc && !(rc = store_next(rows, &more, err)) && more) {
+        struct catalog_offer o = catalog_write_variant(out, rows);
+        note_variant(&v, rows, &o);
+    }
     jout_end(out);
     store_rows_close(rows);
     jout_end(&v.sizes_out);
     jout_key(out, "sizes");
     jout_raw(out, v.sizes.failed ? STR("[]") : buf_str(&v.sizes));
-    write_money(out, "price", v.best.price_cents);
-    write_money(out, "sale_price", v.best.sale_cents);
+    catalog_write_money(out, "price", v.best.price_cents);
+    catalog_write_money(out, "sale_price", v.best.sale_cents);
     jout_kz(out, "currency", v.any_offer ? v.currency : NULL);
     jout_kbool(out, "available", v.any_offer && v.best.available);
     buf_release(&v.sizes);
     return rc;
+}
+
+enum rc catalog_no_product(struct str id, struct err *err)
+{
+    return err_set(err, RC_NOT_FOUND, "there is no product \"%.*s\"", STR_ARG(str_utf8_cut(id, 80)));
 }
 
 enum rc catalog_write_product(struct store_tx *tx, struct str id, const char *shop, struct jout *out,
@@ -362,12 +259,11 @@ enum rc catalog_write_product(struct store_tx *tx, struct str id, const char *sh
                              " first_seen_ms, changed_ms FROM product WHERE id = ?1 AND hidden = 0",
                              args, 1, &rows, err);
     if (!rc) rc = store_next(rows, &more, err);
-    if (!rc && !more)
-        rc = err_set(err, RC_NOT_FOUND, "there is no product \"%.*s\"", STR_ARG(str_utf8_cut(id, 80)));
+    if (!rc && !more) rc = catalog_no_product(id, err);
     if (rc) goto out;
     jout_object(out);
     for (int i = 0; i < 14; i++)
-        write_text(out, columns[i], rows, i);
+        catalog_write_text(out, columns[i], rows, i);
     jout_key(out, "filled");
     jout_raw(out, store_text(rows, 14));
     jout_key(out, "extra");

@@ -46,9 +46,14 @@ struct catalog_offer { /* the cheapest available variant's offer in one shop */
 typedef enum rc (*catalog_row_fn)(const struct catalog_row *row, void *ctx, struct err *err);
 typedef enum rc (*catalog_offer_fn)(const struct catalog_offer *offer, void *ctx, struct err *err);
 
-/* Every visible product, by doc, with its embedding under the active model; then every offer. */
+/* Every visible product, by doc, with its embedding under the active model; then every offer, with the sale prices
+ * that hold at now_ms. */
 enum rc catalog_each(struct store_tx *tx, catalog_row_fn each, void *ctx, struct err *err) MUST_USE;
-enum rc catalog_each_offer(struct store_tx *tx, catalog_offer_fn each, void *ctx, struct err *err) MUST_USE;
+enum rc catalog_each_offer(struct store_tx *tx, int64_t now_ms, catalog_offer_fn each, void *ctx,
+                           struct err *err) MUST_USE;
+/* The first instant behind now_ms at which a sale begins or ends; INT64_MAX: none is known. */
+enum rc catalog_next_price_change(struct store_tx *tx, int64_t now_ms, int64_t *at_ms,
+                                  struct err *err) MUST_USE;
 
 /* Rises with every publication; the model's version that its embeddings belong to ("" before the first). */
 enum rc catalog_generation(struct store_tx *tx, int64_t *generation, char model[static 128],
@@ -59,6 +64,10 @@ enum rc catalog_generation(struct store_tx *tx, int64_t *generation, char model[
 struct jout;
 enum rc catalog_write_product(struct store_tx *tx, struct str id, const char *shop, struct jout *out,
                               struct err *err) MUST_USE;
+
+/* Price and stock of a product in every shop that offers it, the web shop first (schema "OfferList"). RC_NOT_FOUND
+ * as above. */
+enum rc catalog_write_offers(struct store_tx *tx, struct str id, struct jout *out, struct err *err) MUST_USE;
 
 /* The garment mask of a picture, kept for try-on: (height, width) bytes, 0 or 255, caller frees with free().
  * Its size may be smaller than the picture's. RC_NOT_FOUND, RC_CORRUPT. */

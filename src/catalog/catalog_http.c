@@ -135,6 +135,17 @@ static enum rc get_product(struct http_request *rq, struct http_response *rs, st
     return rc;
 }
 
+static enum rc get_offers(struct http_request *rq, struct http_response *rs, struct err *err)
+{
+    struct store_tx *tx = NULL;
+    enum rc rc = begin_read(rq, &tx, err);
+    if (!rc) rc = catalog_write_offers(tx, http_param(rq, "id"), &rs->json, err);
+    store_rollback(tx);
+    rs->etag = true;
+    rs->cache_control = "no-cache";
+    return rc;
+}
+
 /* ---- pictures ---- */
 
 static enum rc look_up_picture(struct store_tx *tx, struct str sha, char mime[static 32], int64_t *widths,
@@ -592,6 +603,8 @@ static const struct http_param product_params[] = {
     {"id", HTTP_IN_PATH, true, "{\"type\":\"string\",\"minLength\":1,\"maxLength\":200}", "The product."},
     {"shop", HTTP_IN_QUERY, false, "{\"type\":\"string\",\"maxLength\":60}", "Prices and stock of this shop."},
     {0}};
+static const struct http_param offers_params[] = {
+    {"id", HTTP_IN_PATH, true, "{\"type\":\"string\",\"minLength\":1,\"maxLength\":200}", "The product."}, {0}};
 static const struct http_param picture_params[] = {
     {"sha", HTTP_IN_PATH, true, "{\"type\":\"string\",\"pattern\":\"^[0-9a-f]{64}$\"}",
      "SHA-256 of the original."},
@@ -622,6 +635,15 @@ const struct http_route catalog_routes[] = {
      .roles = HTTP_ANYONE,
      .params = product_params,
      .answer_schema = "Product"},
+    {.path = "/v1/products/{id}/offers",
+     .method = "GET",
+     .operation = "listOffers",
+     .tag = "catalogue",
+     .summary = "Price and stock of a product in every shop that offers it, the web shop first.",
+     .handler = get_offers,
+     .roles = HTTP_ANYONE,
+     .params = offers_params,
+     .answer_schema = "OfferList"},
     {.path = "/v1/pictures/{sha}",
      .method = "GET",
      .operation = "getPicture",
@@ -722,6 +744,15 @@ const struct http_schema catalog_schemas[] = {
                 ",\"sale_price\":" MONEY ",\"availability\":{\"type\":[\"string\",\"null\"],"
                 "\"enum\":[\"in_stock\",\"out_of_stock\",\"preorder\",\"backorder\",null]},\"quantity\":{"
                 "\"type\":[\"integer\",\"null\"]}}}"},
+    {"OfferList",
+     "{\"type\":\"object\",\"required\":[\"items\"],\"properties\":{\"items\":{\"type\":\"array\",\"items\":{"
+     "\"type\":\"object\",\"required\":[\"shop\",\"name\",\"city\",\"variants\",\"price\",\"sale_price\","
+     "\"currency\","
+     "\"available\"],\"properties\":{\"shop\":{\"type\":\"string\",\"description\":\"Empty: the web "
+     "shop.\"},\"name\":" TEXT_OR_NULL ",\"city\":" TEXT_OR_NULL ",\"price\":" MONEY ",\"sale_price\":" MONEY
+     ",\"currency\":{\"type\":\"string\"},\"available\":{\"type\":\"boolean\",\"description\":\"Whether any "
+     "variant can be had "
+     "there.\"},\"variants\":{\"type\":\"array\",\"items\":{\"$ref\":\"#/components/schemas/Variant\"}}}}}}}"},
     {"ProductList", "{\"type\":\"object\",\"required\":[\"items\",\"next_cursor\"],\"properties\":{\"items\":{"
                     "\"type\":\"array\",\"items\":"
                     "{\"$ref\":\"#/components/schemas/Product\"}},\"next_cursor\":" TEXT_OR_NULL "}}"},

@@ -19,6 +19,29 @@ void catalog_digest(struct str bytes, char hex[static CATALOG_SHA_BYTES]);
 enum { CATALOG_BLOB_KEY_BYTES = 96 };
 void catalog_blob_key(const char *sha, int width, char out[static CATALOG_BLOB_KEY_BYTES]);
 
+/* A variant v and its offer o, for catalog_write_variant(); `now` is the SQL of the moment, such as "?2". */
+enum {
+    CATALOG_COL_ID,
+    CATALOG_COL_COLOUR,
+    CATALOG_COL_SIZE,
+    CATALOG_COL_PRICE,
+    CATALOG_COL_SALE,
+    CATALOG_COL_AVAILABILITY, /* NULL: no offer */
+    CATALOG_COL_QUANTITY,
+    CATALOG_COL_CURRENCY,
+    CATALOG_OFFER_COLS
+};
+#define CATALOG_OFFER_COLUMNS(now)                                                                   \
+    "v.id, v.colour, coalesce(v.size, v.size_label), o.price_cents, CASE WHEN o.sale_from_ms > " now \
+    " OR o.sale_until_ms <= " now " THEN NULL ELSE o.sale_cents END, o.availability, o.quantity, o.currency"
+/* Writes the object of schema "Variant"; the offer's strings are borrowed from the row. */
+struct catalog_offer catalog_write_variant(struct jout *out, const struct store_rows *rows);
+/* Whether offer a is shown before b: available first, then what is paid. */
+bool catalog_better(const struct catalog_offer *a, const struct catalog_offer *b);
+void catalog_write_text(struct jout *out, const char *key, const struct store_rows *rows, int column);
+void catalog_write_money(struct jout *out, const char *key, int64_t cents); /* below 0: null */
+enum rc catalog_no_product(struct str id, struct err *err);
+
 /* meta: "" when missing. */
 enum rc catalog_meta_get(struct store_tx *tx, const char *key, char *out, size_t cap, struct err *err) MUST_USE;
 enum rc catalog_meta_set(struct store_tx *tx, const char *key, const char *value, struct err *err) MUST_USE;

@@ -10,7 +10,8 @@
  *            hand for its main picture, '' if none.
  * variant    one row of the feed: an offer id under its product. `data` holds its values (import_row.c), so
  *            that a product can be made anew when another of its variants comes or goes.
- * offer      price and stock of a variant in a shop; shop '' is the web shop.
+ * offer      price and stock of a variant in a shop; shop '' is the web shop. The sale price holds from
+ *            sale_from_ms until before sale_until_ms; NULL: always.
  * picture    a picture by the SHA-256 of its bytes, wherever it came from; `mask`: see catalog_mask_unpack().
  *            `widths`: which smaller ones are stored beside the original (bit 0: 240, bit 1: 640).
  * source     where a picture address was last read, so that an unchanged file is not read again: `stamp` says
@@ -18,7 +19,7 @@
  * embedding  (dim) f32 little-endian and the best labels of each head ({"colour":[["Red",0.71],...]}) of a
  *            picture under one model version. meta 'model' names the version that searches use.
  * staged_*   rows, offers and picture addresses of a running import (one at a time, see `lease`), published in
- *            one transaction; a new import begins by emptying them.
+ *            one transaction; a new import begins by emptying them. from_feed 0: from the inventory file.
  * import_run one line an import: what an operator sees.
  */
 #include "store/store.h"
@@ -73,4 +74,12 @@ const struct migration catalog_migrations[] = {
      " id TEXT PRIMARY KEY, feed TEXT NOT NULL, state TEXT NOT NULL, started_ms INTEGER NOT NULL,"
      " ended_ms INTEGER, counts TEXT NOT NULL DEFAULT '{}', message TEXT);"
      "CREATE INDEX import_run_started ON import_run (started_ms);"},
+    {"catalog", 2,
+     "ALTER TABLE offer ADD COLUMN sale_from_ms INTEGER;"
+     "ALTER TABLE offer ADD COLUMN sale_until_ms INTEGER;"
+     "CREATE INDEX offer_sale_from ON offer (sale_from_ms) WHERE sale_from_ms IS NOT NULL;"
+     "CREATE INDEX offer_sale_until ON offer (sale_until_ms) WHERE sale_until_ms IS NOT NULL;"
+     "ALTER TABLE staged_offer ADD COLUMN sale_from_ms INTEGER;"
+     "ALTER TABLE staged_offer ADD COLUMN sale_until_ms INTEGER;"
+     "ALTER TABLE staged_offer ADD COLUMN from_feed INTEGER NOT NULL DEFAULT 1;"},
     {0}};

@@ -28,6 +28,7 @@ enum catalog_field {
     CATALOG_ADDITIONAL_IMAGE_LINK,
     CATALOG_PRICE,
     CATALOG_SALE_PRICE,
+    CATALOG_SALE_DATES,
     CATALOG_AVAILABILITY,
     CATALOG_BRAND,
     CATALOG_PRODUCT_TYPE,
@@ -103,6 +104,10 @@ double catalog_feed_share(const struct catalog_feed *f);
  * as it is when none is written). The last separator is the decimal one unless exactly three digits follow
  * and no other kind of separator is there. False: not a price, negative, or over 10^11 hundredths. */
 bool catalog_parse_price(struct str s, int64_t *cents, char currency[static 4]);
+/* Google's sale_price_effective_date, "2026-06-24T08:00+0200/2026-07-22T23:59+0200": the first instant, and
+ * the first one behind. Without a zone it is UTC; without a time of day, whole days, the last one included.
+ * False: not a period, or an empty one. */
+bool catalog_parse_period(struct str s, int64_t *from_ms, int64_t *until_ms);
 /* "in_stock", "out_of_stock", "preorder" or "backorder" from English or French; NULL: something else. */
 const char *catalog_parse_availability(struct str s);
 /* Appends the text without HTML tags, with entities decoded, control characters and runs of white space

@@ -1,5 +1,7 @@
-/* The values of a feed: prices, availability, text out of HTML. */
+/* The values of a feed: prices, periods, availability, text out of HTML. */
 #include "catalog/feed.h"
+
+#include "base/clock.h"
 
 #include <string.h>
 
@@ -97,6 +99,52 @@ bool catalog_parse_price(struct str s, int64_t *cents, char currency[static 4])
     if (value > INT64_C(100000000000)) return false;
     *cents = value;
     memcpy(currency, code, 4);
+    return true;
+}
+
+/* ---- periods ---- */
+
+/* One end of a period: ISO 8601 as retailers write it, brought to the form that the clock reads. */
+static bool parse_instant(struct str s, int64_t *ms, bool *day_only)
+{
+    char text[40];
+    s = str_trim(s);
+    *day_only = s.n == 10;
+    if (*day_only) return clock_parse(s, ms);
+    if (s.n < 16 || (s.p[10] != 'T' && s.p[10] != 't' && s.p[10] != ' ')) return false;
+    struct str date = str_sub(s, 0, 10), time = str_sub(s, 11, 5), zone = str_sub(s, 16, s.n);
+    struct str seconds = STR(":00");
+    if (zone.n >= 3 && zone.p[0] == ':') {
+        seconds = str_sub(zone, 0, 3);
+        zone = str_sub(zone, 3, zone.n);
+    }
+    zone = str_trim(zone);
+    bool offset = zone.n >= 3 && (zone.p[0] == '+' || zone.p[0] == '-');
+    struct str minutes = !offset       ? STR("")
+                         : zone.n == 3 ? STR("00")
+                         : zone.n == 5 ? str_sub(zone, 3, 2)
+                         : zone.n == 6 ? str_sub(zone, 4, 2)
+                                       : STR("?");
+    if (!offset && zone.n && !str_ieqz(zone, "z")) return false;
+    if (offset)
+        snprintf(text, sizeof text, "%.*sT%.*s%.*s%.3s:%.*s", STR_ARG(date), STR_ARG(time), STR_ARG(seconds),
+                 zone.p, STR_ARG(minutes));
+    else
+        snprintf(text, sizeof text, "%.*sT%.*s%.*sZ", STR_ARG(date), STR_ARG(time), STR_ARG(seconds));
+    return clock_parse(str_of(text), ms);
+}
+
+bool catalog_parse_period(struct str s, int64_t *from_ms, int64_t *until_ms)
+{
+    struct str end = s, start = str_split(&end, '/');
+    bool day_only;
+    int64_t from, until;
+    if (!end.p || !parse_instant(start, &from, &day_only) || !parse_instant(end, &until, &day_only))
+        return false;
+    if (day_only) until += 24 * 3600 * 1000;
+    if (from < 0 || until <= from) return false;
+    *from_ms = from;
+    *until_ms = until;
     return true;
 }
 

@@ -11,8 +11,10 @@
  * and ends in the same catalogue as an undisturbed one. Nothing is visible before step 3 commits.
  *
  * Rules that an operator should know: of two rows with one id (in one shop) the first counts, the later one
- * is rejected. A row that names a shop gives an offer in that shop. With an inventory file, the offers of the
- * shops named in it are replaced by the file's; an empty price there is the web shop's.
+ * is rejected. A row that names a shop gives an offer in that shop; a feed with such rows speaks only of the
+ * shops that it names (import_publish.c says how), so a feed for one shop leaves the others' offers alone. With
+ * an inventory file, the offers of the shops named in it are replaced by the file's; an empty price there is the
+ * web shop's. A sale price with dates is shown and filtered by while they hold, without another import.
  */
 #ifndef CATALOG_IMPORT_H
 #define CATALOG_IMPORT_H

@@ -26,6 +26,7 @@ enum { ROW_MAX_PICTURES = 30, ROW_MAX_ID_BYTES = 200 };
 
 struct import_offer {
     int64_t price_cents, sale_cents, quantity; /* -1: none */
+    int64_t sale_from_ms, sale_until_ms;       /* the sale price holds from .. before; 0: always */
     char currency[4];
     const char *availability;
 };

@@ -185,17 +185,20 @@ static enum rc hash_offers(struct product *p, struct err *err)
     struct store_rows *rows = NULL;
     const struct store_value args[] = {STORE_I(p->doc)};
     bool more = false;
-    enum rc rc =
-        store_query(p->tx,
-                    "SELECT o.variant, o.shop, o.price_cents, o.sale_cents, o.currency, o.availability,"
-                    " o.quantity FROM variant v JOIN offer o ON o.variant = v.id"
-                    " WHERE v.doc = ?1 AND v.hidden = 0 ORDER BY o.variant, o.shop",
-                    args, 1, &rows, err);
-    while (!rc && !(rc = store_next(rows, &more, err)) && more)
+    enum rc rc = store_query(
+        p->tx,
+        "SELECT o.variant, o.shop, o.price_cents, o.sale_cents, o.currency, o.availability,"
+        " o.quantity, o.sale_from_ms, o.sale_until_ms FROM variant v JOIN offer o ON o.variant = v.id"
+        " WHERE v.doc = ?1 AND v.hidden = 0 ORDER BY o.variant, o.shop",
+        args, 1, &rows, err);
+    while (!rc && !(rc = store_next(rows, &more, err)) && more) {
         buf_addf(&p->hashed, "%.*s|%.*s|%lld|%lld|%.*s|%.*s|%lld\n", STR_ARG(store_text(rows, 0)),
                  STR_ARG(store_text(rows, 1)), (long long)store_i64(rows, 2),
                  store_is_null(rows, 3) ? -1LL : (long long)store_i64(rows, 3), STR_ARG(store_text(rows, 4)),
                  STR_ARG(store_text(rows, 5)), store_is_null(rows, 6) ? -1LL : (long long)store_i64(rows, 6));
+        if (!store_is_null(rows, 8))
+            buf_addf(&p->hashed, "%lld %lld\n", (long long)store_i64(rows, 7), (long long)store_i64(rows, 8));
+    }
     store_rows_close(rows);
     return rc;
 }

@@ -16,6 +16,18 @@
 #include <string.h>
 #include <unistd.h>
 
+/*
+ * Of which shops does the feed speak? Of those that its rows name; a feed without shops speaks for the whole house.
+ * Offers in other shops are none of its business. A row's offers are all that its variant has in the feed's
+ * shops: one that is missing there is gone. Variants that the feed does not have stay as they are, unless --prune
+ * says that it is whole: then they lose their offers in the feed's shops, and are hidden when none is left elsewhere.
+ */
+#define FEED_SHOPS "(SELECT shop FROM staged_offer WHERE from_feed = 1)"
+#define NAMES_SHOPS "EXISTS (SELECT 1 FROM staged_offer WHERE from_feed = 1 AND shop <> '')"
+#define STAYS                                                                  \
+    " (EXISTS (SELECT 1 FROM staged_row s WHERE s.id = v.id) OR (" NAMES_SHOPS \
+    " AND EXISTS (SELECT 1 FROM offer o WHERE o.variant = v.id AND o.shop NOT IN " FEED_SHOPS ")))"
+
 /* ---- before anything is published: how much would --prune hide? ---- */
 
 enum rc import_check_prune(struct import *im, struct err *err)
@@ -29,7 +41,7 @@ enum rc import_check_prune(struct import *im, struct err *err)
     if (!rc)
         rc = store_get_i64(tx,
                            "SELECT count(*) FROM product p WHERE p.hidden = 0 AND NOT EXISTS"
-                           " (SELECT 1 FROM variant v JOIN staged_row s ON s.id = v.id WHERE v.doc = p.doc)",
+                           " (SELECT 1 FROM variant v WHERE v.doc = p.doc AND" STAYS ")",
                            NULL, 0, &gone, NULL, err);
     store_rollback(tx);
     if (!rc && gone * 2 > visible && !im->options->force)
@@ -119,12 +131,21 @@ static enum rc put_variants(struct import *im, struct store_tx *tx, struct err *
     " FROM staged_offer s JOIN variant v ON v.id = s.variant LEFT JOIN offer o ON o.variant = s.variant" \
     " AND o.shop = s.shop WHERE o.variant IS NULL OR o.price_cents IS DISTINCT FROM s.price_cents"       \
     " OR o.sale_cents IS DISTINCT FROM s.sale_cents OR o.currency <> s.currency"                         \
-    " OR o.availability <> s.availability OR o.quantity IS DISTINCT FROM s.quantity"
+    " OR o.availability <> s.availability OR o.quantity IS DISTINCT FROM s.quantity"                     \
+    " OR o.sale_from_ms IS DISTINCT FROM s.sale_from_ms OR o.sale_until_ms IS DISTINCT FROM s.sale_until_ms"
 #define INTO_DIRTY "INSERT INTO staged_dirty (doc) SELECT DISTINCT "
 #define ONCE " ON CONFLICT (doc) DO NOTHING"
-#define GONE_FROM_SHOP                                                                                   \
-    " o.shop IN (SELECT DISTINCT shop FROM staged_offer WHERE shop <> '') AND NOT EXISTS (SELECT 1 FROM" \
-    " staged_offer s WHERE s.variant = o.variant AND s.shop = o.shop)"
+#define NOT_STAGED \
+    " AND NOT EXISTS (SELECT 1 FROM staged_offer s WHERE s.variant = o.variant AND s.shop = o.shop)"
+#define GONE_FROM_INVENTORY " o.shop IN (SELECT shop FROM staged_offer WHERE from_feed = 0)" NOT_STAGED
+#define GONE_FROM_FEED " o.shop IN " FEED_SHOPS NOT_STAGED
+#define GONE_FROM_ROWS " o.variant IN (SELECT id FROM staged_row) AND" GONE_FROM_FEED
+/* The products that lose an offer, and then the offers. */
+#define LOSES(gone)                                                                         \
+    {                                                                                       \
+        INTO_DIRTY "v.doc FROM offer o JOIN variant v ON v.id = o.variant WHERE" gone ONCE, \
+            "DELETE FROM offer AS o WHERE" gone                                             \
+    }
 
 static enum rc run_all(struct store_tx *tx, const char *const *sql, size_t n, struct err *err)
 {
@@ -138,27 +159,27 @@ static enum rc put_offers(struct import *im, struct store_tx *tx, struct err *er
 {
     static const char *const always[] = {
         INTO_DIRTY "v.doc" OFFER_DIFFERS ONCE,
-        "INSERT INTO offer (variant, shop, price_cents, sale_cents, currency, availability, quantity)"
-        " SELECT s.variant, s.shop, s.price_cents, s.sale_cents, s.currency, s.availability, "
-        "s.quantity" OFFER_DIFFERS
+        "INSERT INTO offer (variant, shop, price_cents, sale_cents, currency, availability, quantity,"
+        " sale_from_ms, sale_until_ms) SELECT s.variant, s.shop, s.price_cents, s.sale_cents, s.currency,"
+        " s.availability, s.quantity, s.sale_from_ms, s.sale_until_ms" OFFER_DIFFERS
         " ON CONFLICT (variant, shop) DO UPDATE SET price_cents = excluded.price_cents,"
         " sale_cents = excluded.sale_cents, currency = excluded.currency, availability = excluded.availability,"
-        " quantity = excluded.quantity",
-        "DELETE FROM offer WHERE shop = '' AND variant IN (SELECT id FROM staged_row WHERE state <> 0)"
-        " AND NOT EXISTS (SELECT 1 FROM staged_offer s WHERE s.variant = offer.variant AND s.shop = '')"};
-    static const char *const inventory[] = {
-        INTO_DIRTY "v.doc FROM offer o JOIN variant v ON v.id = o.variant WHERE" GONE_FROM_SHOP ONCE,
-        "DELETE FROM offer AS o WHERE" GONE_FROM_SHOP};
-    enum rc rc = run_all(tx, always, 3, err);
-    return rc || !im->options->inventory ? rc : run_all(tx, inventory, 2, err);
+        " quantity = excluded.quantity, sale_from_ms = excluded.sale_from_ms,"
+        " sale_until_ms = excluded.sale_until_ms"};
+    static const char *const left_inventory[] = LOSES(GONE_FROM_INVENTORY);
+    static const char *const left_feed[] = LOSES(GONE_FROM_FEED), *const left_rows[] = LOSES(GONE_FROM_ROWS);
+    int64_t one = 0;
+    bool shops = false;
+    enum rc rc = run_all(tx, always, 2, err);
+    if (!rc && im->options->inventory) rc = run_all(tx, left_inventory, 2, err);
+    if (!rc) rc = store_get_i64(tx, "SELECT 1 WHERE " NAMES_SHOPS, NULL, 0, &one, &shops, err);
+    return rc || !shops ? rc : run_all(tx, im->options->prune ? left_feed : left_rows, 2, err);
 }
 
 static enum rc prune(struct store_tx *tx, struct err *err)
 {
-    static const char *const sql[] = {INTO_DIRTY "v.doc FROM variant v WHERE v.hidden = 0 AND NOT EXISTS "
-                                                 "(SELECT 1 FROM staged_row s WHERE s.id = v.id)" ONCE,
-                                      "UPDATE variant SET hidden = 1 WHERE hidden = 0 AND NOT EXISTS (SELECT 1 "
-                                      "FROM staged_row s WHERE s.id = variant.id)"};
+    static const char *const sql[] = {INTO_DIRTY "v.doc FROM variant v WHERE v.hidden = 0 AND NOT" STAYS ONCE,
+                                      "UPDATE variant AS v SET hidden = 1 WHERE v.hidden = 0 AND NOT" STAYS};
     return run_all(tx, sql, 2, err);
 }
 

@@ -69,6 +69,11 @@ bool import_offer_read(struct import *im, const struct catalog_feed_row *in, str
         } else if (out->price_cents >= 0 && out->sale_cents >= out->price_cents)
             out->sale_cents = -1; /* shops send the same price twice when there is no sale */
     }
+    if (out->sale_cents >= 0 && v[CATALOG_SALE_DATES].n &&
+        !catalog_parse_period(v[CATALOG_SALE_DATES], &out->sale_from_ms, &out->sale_until_ms)) {
+        value_problem(im, in, CATALOG_SALE_DATES, "not a period (START/END); the sale is left out");
+        out->sale_cents = -1;
+    }
     if (v[CATALOG_QUANTITY].n) {
         struct str q = v[CATALOG_QUANTITY];
         if (str_ends(q, STR(".0"))) q.n -= 2;
@@ -327,6 +332,9 @@ bool import_row_read(struct import_row_reader *r, const struct catalog_feed_row 
     buf_addf(&r->hashed, "%.*s\n%.*s\n%lld %lld %s %s %lld\n", STR_ARG(out->grp), STR_ARG(out->shop),
              (long long)out->offer.price_cents, (long long)out->offer.sale_cents, out->offer.currency,
              out->offer.availability, (long long)out->offer.quantity);
+    if (out->offer.sale_until_ms)
+        buf_addf(&r->hashed, "%lld %lld\n", (long long)out->offer.sale_from_ms,
+                 (long long)out->offer.sale_until_ms);
     buf_add(&r->hashed, out->data);
     catalog_digest(buf_str(&r->hashed), out->hash);
     return true;

@@ -13,6 +13,7 @@ struct stage {
     struct import *im;
     struct store_tx *tx;
     int64_t in_batch, seq;
+    bool in_feed; /* the feed is being read, not the inventory */
 };
 
 static enum rc begin(struct stage *s, struct err *err)
@@ -41,18 +42,28 @@ static enum rc after_row(struct stage *s, struct err *err)
 
 static struct store_value maybe(int64_t v) { return v < 0 ? STORE_NIL : STORE_I(v); }
 
+/* *twice: the variant has an offer in this shop already, which counts. */
 static enum rc stage_offer(struct stage *s, struct str variant, struct str shop, const struct import_offer *o,
                            bool *twice, struct err *err)
 {
     int64_t changed = 0;
-    const struct store_value args[] = {STORE_S(variant),     STORE_S(shop),        maybe(o->price_cents),
-                                       maybe(o->sale_cents), STORE_Z(o->currency), STORE_Z(o->availability),
-                                       maybe(o->quantity)};
+    bool dated = o->sale_cents >= 0 && o->sale_until_ms;
+    const struct store_value args[] = {STORE_S(variant),
+                                       STORE_S(shop),
+                                       maybe(o->price_cents),
+                                       maybe(o->sale_cents),
+                                       STORE_Z(o->currency),
+                                       STORE_Z(o->availability),
+                                       maybe(o->quantity),
+                                       maybe(dated ? o->sale_from_ms : -1),
+                                       maybe(dated ? o->sale_until_ms : -1),
+                                       STORE_I(s->in_feed)};
     enum rc rc = store_exec(s->tx,
                             "INSERT INTO staged_offer (variant, shop, price_cents, sale_cents, currency,"
-                            " availability, quantity) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)"
+                            " availability, quantity, sale_from_ms, sale_until_ms, from_feed)"
+                            " VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10)"
                             " ON CONFLICT (variant, shop) DO NOTHING",
-                            args, 7, &changed, err);
+                            args, sizeof args / sizeof *args, &changed, err);
     *twice = !rc && changed == 0;
     return rc;
 }
@@ -96,8 +107,8 @@ static void report_twice(struct stage *s, int64_t line, struct str id, struct st
 /* A row of an id that is staged already: another shop's offer, or a duplicate. */
 static enum rc again(struct stage *s, const struct import_row *row, int64_t line, struct err *err)
 {
-    bool twice = true;
-    enum rc rc = row->shop.n ? stage_offer(s, row->id, row->shop, &row->offer, &twice, err) : RC_OK;
+    bool twice = false;
+    enum rc rc = stage_offer(s, row->id, row->shop, &row->offer, &twice, err);
     if (!rc && twice) report_twice(s, line, row->id, row->shop);
     return rc;
 }
@@ -106,7 +117,7 @@ static enum rc stage_row(struct stage *s, const struct import_row *row, int64_t 
 {
     enum stage_state state;
     int64_t inserted = 0;
-    bool twice;
+    bool twice = false;
     enum rc rc = state_of(s, row, &state, err);
     if (rc) return rc;
     const struct store_value args[] = {STORE_S(row->id),
@@ -123,7 +134,7 @@ static enum rc stage_row(struct stage *s, const struct import_row *row, int64_t 
     if (rc) return rc;
     if (!inserted) return again(s, row, line, err);
     s->seq++;
-    if (state != STAGE_SAME || row->shop.n) rc = stage_offer(s, row->id, row->shop, &row->offer, &twice, err);
+    rc = stage_offer(s, row->id, row->shop, &row->offer, &twice, err);
     return rc ? rc : stage_pictures(s, row, line, err);
 }
 
@@ -176,10 +187,11 @@ static void on_file_problem(void *ctx, int64_t line, struct str id, const char *
 static enum rc web_offer(struct stage *s, struct str id, struct import_offer *o, bool *known, struct err *err)
 {
     static const char *const queries[] = {
-        "SELECT price_cents, sale_cents, currency FROM staged_offer WHERE variant = ?1 AND shop = ''",
-        "SELECT o.price_cents, o.sale_cents, o.currency FROM variant v LEFT JOIN offer o ON o.variant = v.id"
-        " AND o.shop = '' WHERE v.id = ?1",
-        "SELECT NULL, NULL, 'EUR' FROM staged_row WHERE id = ?1"};
+        "SELECT price_cents, sale_cents, currency, sale_from_ms, sale_until_ms FROM staged_offer"
+        " WHERE variant = ?1 AND shop = ''",
+        "SELECT o.price_cents, o.sale_cents, o.currency, o.sale_from_ms, o.sale_until_ms FROM variant v"
+        " LEFT JOIN offer o ON o.variant = v.id AND o.shop = '' WHERE v.id = ?1",
+        "SELECT NULL, NULL, 'EUR', NULL, NULL FROM staged_row WHERE id = ?1"};
     const struct store_value args[] = {STORE_S(id)};
     enum rc rc = RC_OK;
     *known = false;
@@ -189,7 +201,11 @@ static enum rc web_offer(struct stage *s, struct str id, struct import_offer *o,
         if (!rc) rc = store_next(rows, known, err);
         if (!rc && *known && o->price_cents < 0) {
             o->price_cents = store_is_null(rows, 0) ? -1 : store_i64(rows, 0);
-            if (o->sale_cents < 0) o->sale_cents = store_is_null(rows, 1) ? -1 : store_i64(rows, 1);
+            if (o->sale_cents < 0 && !store_is_null(rows, 1)) {
+                o->sale_cents = store_i64(rows, 1);
+                o->sale_from_ms = store_i64(rows, 3);
+                o->sale_until_ms = store_i64(rows, 4);
+            }
             if (o->sale_cents >= o->price_cents) o->sale_cents = -1;
             if (!store_is_null(rows, 2))
                 snprintf(o->currency, sizeof o->currency, "%.*s", STR_ARG(store_text(rows, 2)));
@@ -266,7 +282,9 @@ enum rc import_stage(struct import *im, struct err *err)
     enum rc rc = begin(&s, err);
     for (size_t i = 0; !rc && i < sizeof tables / sizeof *tables; i++)
         rc = store_exec(s.tx, tables[i], NULL, 0, NULL, err);
+    s.in_feed = true;
     if (!rc && im->options->feed) rc = stage_feed(&s, err);
+    s.in_feed = false;
     if (!rc && im->options->shops) {
         rc = stage_file(&s, im->options->shops, CATALOG_FEED_SHOPS, err);
         if (rc) err_prefix(err, "--shops: ");

@@ -16,6 +16,9 @@
 #include <stdlib.h>
 #include <string.h>
 
+/* Sales that begin or end need another snapshot; where every product has its own moment, one in this time does. */
+enum { LEAST_AGE_MS = 10 * 1000 };
+
 /*
  * Threading: `current` is read and replaced under `lock`, which is held for the length of a pointer copy and a
  * count; a search keeps its own reference and so never waits for a snapshot being built, nor the builder for
@@ -76,7 +79,9 @@ static enum rc load(struct rank *r, struct rank_snapshot **out, struct err *err)
     }
     if (!rc) rc = catalog_each(tx, on_row, s, err);
     if (!rc) rc = rank_snapshot_seal(s, processors(), err);
-    if (!rc) rc = catalog_each_offer(tx, on_offer, s, err);
+    int64_t now_ms = clock_now_ms();
+    if (!rc) rc = catalog_each_offer(tx, now_ms, on_offer, s, err);
+    if (!rc) rc = catalog_next_price_change(tx, now_ms, &s->prices_until_ms, err);
     store_rollback(tx);
     if (rc) {
         rank_snapshot_release(s);
@@ -133,7 +138,9 @@ enum rc rank_refresh(struct rank *r, bool *changed, struct err *err)
     store_rollback(tx);
     if (rc) return rc;
     pthread_mutex_lock(&r->building);
-    if (generation != r->current->generation) rc = load(r, &fresh, err); /* only a builder writes current */
+    int64_t now_ms = clock_now_ms(); /* only a builder writes current */
+    bool sales = now_ms >= r->current->prices_until_ms && now_ms - r->loaded_ms >= LEAST_AGE_MS;
+    if (generation != r->current->generation || sales) rc = load(r, &fresh, err);
     if (fresh) {
         pthread_mutex_lock(&r->lock);
         struct rank_snapshot *old = r->current;

@@ -62,6 +62,7 @@ struct rank_snapshot {
     atomic_int refs;
     struct arena arena;
     int64_t generation;
+    int64_t prices_until_ms; /* when the next sale begins or ends */
     char model[128];
     size_t n, cap, words_in_set; /* rows; 64-bit words of a bitset */
     int64_t *docs;               /* (n) ascending */

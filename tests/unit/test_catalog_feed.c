@@ -1,5 +1,6 @@
 /* The feed readers: every format, every encoding, and what is broken in the wild. */
 #include "base/buf.h"
+#include "base/clock.h"
 #include "catalog/feed_internal.h"
 
 #include <setjmp.h>
@@ -526,6 +527,37 @@ static void availability(void **state)
     assert_null(catalog_parse_availability(STR("perhaps")));
 }
 
+static void periods(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *text, *from, *until; /* NULL: none */
+    } cases[] = {
+        {"2016-02-24T13:00-0800/2016-02-29T15:30-0800", "2016-02-24T21:00:00Z", "2016-02-29T23:30:00Z"},
+        {" 2026-01-07T08:00:00+01:00 / 2026-02-03 ", "2026-01-07T07:00:00Z", "2026-02-04T00:00:00Z"},
+        {"2026-01-07 08:00/2026-01-07 09:00 Z", "2026-01-07T08:00:00Z", "2026-01-07T09:00:00Z"},
+        {"2026-01-07T08:00+01/2026-01-07T08:00Z", "2026-01-07T07:00:00Z", "2026-01-07T08:00:00Z"},
+        {"2026-01-07/2026-01-07", "2026-01-07T00:00:00Z", "2026-01-08T00:00:00Z"},
+        {"2026-01-07", NULL, NULL},
+        {"2026-01-08/2026-01-06", NULL, NULL},
+        {"2026-01-07T25:00/2026-01-09", NULL, NULL},
+        {"2026-13-07/2026-01-09", NULL, NULL},
+        {"2026-01-07T08:00+1/2026-01-09", NULL, NULL},
+        {"/", NULL, NULL},
+        {"", NULL, NULL},
+        {"2026-01-07T08:00+01000000000000000000000000/2026-01-09", NULL, NULL},
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        int64_t from = -1, until = -1, want_from = -1, want_until = -1;
+        bool fine = catalog_parse_period(str_of(cases[i].text), &from, &until);
+        if (fine != (cases[i].from != NULL)) fail_msg("%s: %d", cases[i].text, fine);
+        if (!fine) continue;
+        assert_true(clock_parse(str_of(cases[i].from), &want_from));
+        assert_true(clock_parse(str_of(cases[i].until), &want_until));
+        if (from != want_from || until != want_until) fail_msg("%s", cases[i].text);
+    }
+}
+
 /* Processor time of cleaning n bytes of tags that nothing closes. */
 static double cleaning_seconds(size_t n)
 {
@@ -585,6 +617,7 @@ int main(void)
         cmocka_unit_test(long_things),  cmocka_unit_test(hostile_quotes), cmocka_unit_test(hostile_is_linear),
         cmocka_unit_test(xml_rss),      cmocka_unit_test(xml_atom),       cmocka_unit_test(xml_broken),
         cmocka_unit_test(shopify_old),  cmocka_unit_test(shopify_new),    cmocka_unit_test(prices),
-        cmocka_unit_test(availability), cmocka_unit_test(clean),          cmocka_unit_test(clean_is_linear)};
+        cmocka_unit_test(availability), cmocka_unit_test(clean),          cmocka_unit_test(clean_is_linear),
+        cmocka_unit_test(periods)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

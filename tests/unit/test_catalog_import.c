@@ -448,6 +448,88 @@ static void shops(void **state)
     free((void *)(uintptr_t)o.inventory);
 }
 
+#define OFFER_IN(id, shop) "SELECT count(*) FROM offer WHERE variant = '" id "' AND shop = '" shop "'"
+
+/* Offers that leave a feed that names shops. */
+static void shops_of_the_feed(void **state)
+{
+    struct house *h = *state;
+    struct err err = {0};
+    struct catalog_import_options whole = {.prune = true};
+    static const char head[] = "id,title,price,shop\n";
+    char feed[400];
+    snprintf(feed, sizeof feed, "%s5,E,12,P1\n5,E,10,\n5,E,11,L1\n6,F,7,P1\n7,G,8,\n", head);
+    import(h, feed);
+    assert_int_equal(h->r.rejected, 0); /* the web shop's row may come second */
+    assert_int_equal(number(h, "SELECT price_cents FROM offer WHERE variant = '5' AND shop = ''"), 1000);
+    import(h, feed);
+    assert_int_equal(h->r.changed, 0);
+    /* 5 leaves P1; 6 and 7 are not in this feed and stay as they are */
+    snprintf(feed, sizeof feed, "%s5,E,10,\n5,E,11,L1\n8,H,9,P1\n", head);
+    import(h, feed);
+    assert_int_equal(h->r.changed, 1);
+    assert_int_equal(number(h, OFFER_IN("5", "P1")), 0);
+    assert_int_equal(number(h, OFFER_IN("5", "L1")), 1);
+    assert_int_equal(number(h, OFFER_IN("6", "P1")), 1);
+    /* a feed for one shop leaves the others' offers alone, even if it is whole */
+    snprintf(feed, sizeof feed, "%s5,E,12,P1\n6,F,7,P1\n", head);
+    import(h, feed);
+    assert_int_equal(number(h, OFFER_IN("5", "")), 1);
+    assert_int_equal(number(h, OFFER_IN("5", "L1")), 1);
+    assert_int_equal(number(h, OFFER_IN("8", "P1")), 1);
+    snprintf(feed, sizeof feed, "%s6,F,7,P1\n", head);
+    assert_ok(import_with(h, whole, feed, &err));
+    assert_int_equal(number(h, OFFER_IN("5", "P1")), 0);
+    assert_int_equal(number(h, OFFER_IN("5", "")), 1);
+    assert_int_equal(number(h, OFFER_IN("7", "")), 1);
+    assert_int_equal(h->r.hidden, 1); /* 8 was to be had there alone */
+    assert_int_equal(number(h, "SELECT count(*) FROM product WHERE hidden = 0"), 3);
+    /* a whole feed without shops is the house's */
+    assert_ok(import_with(h, whole, "id,title,price\n5,E,10\n6,F,7\n", &err));
+    assert_int_equal(h->r.hidden, 1);
+    assert_int_equal(number(h, OFFER_IN("5", "L1")), 1);
+}
+
+static void offers_of_a_product(void **state)
+{
+    struct house *h = *state;
+    struct err err = {0};
+    struct store_tx *tx = NULL;
+    struct jval *doc = NULL;
+    struct buf text = BUF_INIT((size_t)1 << 20);
+    struct jout out = JOUT_INIT(&text);
+    struct catalog_import_options o = {0};
+    o.shops = strdup(write_file(h, "shops.csv", "shop;name;city\nP1;Marais;Paris\nL1;Bellecour;Lyon\n"));
+    assert_ok(import_with(h, o,
+                          "id,title,price,availability,shop,size,item_group_id\n1,E,12,,P1,S,G\n1,E,10,,,S,G\n"
+                          "2,E,9,out of stock,P1,M,G\n1,E,11,out of stock,L1,S,G\n3,F,7,,,,\n",
+                          &err));
+    assert_ok(store_begin(h->app.catalog, STORE_READ, &tx, &err));
+    assert_ok(catalog_write_offers(tx, STR("G"), &out, &err));
+    assert_ok(jval_parse(buf_str(&text), text.n, &doc, &err));
+    const struct jval *items = jval_get(doc, "items"), *web = jval_at(items, 0), *lyon = jval_at(items, 1);
+    const struct jval *paris = jval_at(items, 2);
+    bool available = true;
+    assert_int_equal(jval_len(items), 3);
+    expect_text(web, "shop", "");
+    assert_true(jval_is_null(jval_get(web, "name")));
+    assert_true(money(web, "price") == 10);
+    expect_text(lyon, "name", "Bellecour");
+    expect_text(lyon, "city", "Lyon");
+    assert_true(jval_bool(jval_get(lyon, "available"), &available) && !available);
+    expect_text(paris, "shop", "P1");
+    assert_int_equal(jval_len(jval_get(paris, "variants")), 2);
+    assert_true(money(paris, "price") == 12); /* what can be had, not what is cheaper and gone */
+    assert_true(jval_bool(jval_get(paris, "available"), &available) && available);
+    expect_text(jval_at(jval_get(paris, "variants"), 1), "availability", "out_of_stock");
+    expect_text(jval_at(jval_get(paris, "variants"), 1), "size", "M");
+    jval_destroy(doc);
+    assert_rc(catalog_write_offers(tx, STR("nothing"), &out, &err), RC_NOT_FOUND);
+    store_rollback(tx);
+    buf_release(&text);
+    free((void *)(uintptr_t)o.shops);
+}
+
 struct offers {
     size_t n;
     int64_t sum;
@@ -484,11 +566,59 @@ static void what_rank_loads(void **state)
               "3,A,5,,out of stock,XL,G\n4,B,7,,out of stock,,\n");
     assert_ok(store_begin(h->app.catalog, STORE_READ, &tx, &err));
     assert_ok(catalog_each(tx, on_row, &rows, &err));
-    assert_ok(catalog_each_offer(tx, on_offer, &s, &err));
+    assert_ok(catalog_each_offer(tx, clock_now_ms(), on_offer, &s, &err));
     store_rollback(tx);
     assert_int_equal(rows, 2);
     assert_int_equal(s.n, 2);
     assert_int_equal(s.sum, 800); /* the cheapest that can be had */
+}
+
+static double sale_price(struct house *h, const char *id)
+{
+    struct jval *p = product(h, id, NULL);
+    double sale = money(p, "sale_price");
+    jval_destroy(p);
+    return sale;
+}
+
+/* A sale with dates comes and goes with the clock, without another import. */
+static void sale_dates(void **state)
+{
+    struct house *h = *state;
+    struct err err = {0};
+    struct store_tx *tx = NULL;
+    int64_t from = 0, until = 0, at = 0;
+    assert_true(clock_parse(STR("2026-06-24T06:00:00Z"), &from));
+    assert_true(clock_parse(STR("2026-07-22T00:00:00Z"), &until));
+    clock_freeze(from - 1);
+    import(h, "id,title,price,sale_price,sale_price_effective_date\n"
+              "1,A,10,8,2026-06-24T08:00+0200/2026-07-21\n2,B,10,9,\n3,C,10,7,gestern\n");
+    assert_int_equal(h->r.problems, 1);
+    assert_true(sale_price(h, "1") == -1);
+    assert_true(sale_price(h, "2") == 9);
+    assert_true(sale_price(h, "3") == -1);
+    assert_ok(store_begin(h->app.catalog, STORE_READ, &tx, &err));
+    for (int64_t i = 0; i < 4; i++) {
+        const int64_t now[] = {from - 1, from, until - 1, until}, next[] = {from, until, until, INT64_MAX};
+        struct offers s = {0};
+        assert_ok(catalog_each_offer(tx, now[i], on_offer, &s, &err));
+        assert_int_equal(s.sum, 1000 + 900 + (i == 1 || i == 2 ? 800 : 1000));
+        assert_ok(catalog_next_price_change(tx, now[i], &at, &err));
+        assert_int_equal(at, next[i]);
+    }
+    store_rollback(tx);
+    clock_freeze(from);
+    assert_true(sale_price(h, "1") == 8);
+    clock_freeze(until);
+    assert_true(sale_price(h, "1") == -1);
+    clock_freeze(-1);
+    /* other dates change the product; the same ones do not */
+    static const char other[] = "id,title,price,sale_price,sale_price_effective_date\n"
+                                "1,A,10,8,2026-06-24T08:00+0200/2026-07-20\n";
+    import(h, other);
+    assert_int_equal(h->r.changed, 1);
+    import(h, other);
+    assert_int_equal(h->r.changed, 0);
 }
 
 static bool stop_now(void *ctx)
@@ -638,7 +768,10 @@ int main(void)
                                        IN_HOUSE(pictures_change),
                                        IN_HOUSE(prune),
                                        IN_HOUSE(shops),
+                                       IN_HOUSE(shops_of_the_feed),
+                                       IN_HOUSE(offers_of_a_product),
                                        IN_HOUSE(what_rank_loads),
+                                       IN_HOUSE(sale_dates),
                                        IN_HOUSE(interrupted),
                                        IN_HOUSE(one_at_a_time),
                                        IN_HOUSE(dry_run),

@@ -128,18 +128,26 @@ static enum rc write_line(struct app *app, struct store_tx *tx, const struct aud
     return rc;
 }
 
-/* A head that is ahead of the log, or beside it, is the proof that lines were cut off or replaced: it is left as it is,
- * and so every verification says so. */
-static bool head_fits(struct app *app, const struct audit_head *before)
+/* A head that is ahead of the log, or beside it, or missing, is the proof that lines were cut off or replaced: it is left
+ * as it is, and so every verification from then on says so. */
+static bool head_fits(struct app *app, struct store_tx *tx, const struct audit_head *before)
 {
     struct audit_head head;
     struct err err;
-    if (audit_head_read(app, &head, &err)) {
+    int64_t there = 0;
+    enum rc rc = audit_head_read(app, &head, &err);
+    if (!rc && head.n &&
+        head.n < before->n) /* the process died, or the power went, before the head was written */
+        rc = store_get_i64(tx,
+                           "SELECT (SELECT count(*) FROM privacy_audit WHERE n = ?1 AND mac = ?2)"
+                           " + (SELECT count(*) FROM privacy_anchor WHERE n = ?1 AND mac = ?2)",
+                           STORE_ARGS(STORE_I(head.n), STORE_Z(head.mac)), &there, NULL, &err);
+    if (rc) {
         log_error("privacy", "%s", err.message);
         return false;
     }
-    if (head.n < before->n || (head.n == before->n && (!head.n || strcmp(head.mac, before->mac) == 0)))
-        return true;
+    if (there || (!head.n && !before->n)) return true;
+    if (head.n && head.n == before->n && strcmp(head.mac, before->mac) == 0) return true;
     log_error("privacy", "the access log is not what it was: `penderie audit verify` says where");
     metric_add(&privacy_alerts, "audit_broken", 1);
     return false;
@@ -160,7 +168,7 @@ static enum rc write_lines(struct waiting *all, struct err *err)
         store_rollback(tx);
         return rc;
     }
-    bool fits = head_fits(app, &before); /* under the write lock: nobody else moves either */
+    bool fits = head_fits(app, tx, &before); /* under the write lock: nobody else moves either */
     rc = store_commit(tx, err);
     if (!rc && fits) rc = audit_head_write(app, &at, err);
     for (struct waiting *w = all; !rc && w; w = w->next)

@@ -4,9 +4,12 @@
  *
  * The file has two slots of SLOT_BYTES, line n in slot n % 2, so that a write that is torn leaves the slot before it: text
  * "n mac seal", padded with blanks and ended by a newline; seal is a MAC of "n:mac" under a key of its own. Written after
- * the line is durable and not synced itself: after a power failure it may be some lines behind, never ahead.
+ * the line is durable and, but for the first time, not synced itself: after a power failure it may be some lines behind,
+ * never ahead and never missing.
  */
 #include "privacy/privacy_internal.h"
+
+#include "base/fs.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -66,6 +69,13 @@ enum rc audit_head_read(struct app *app, struct audit_head *out, struct err *err
     return RC_OK;
 }
 
+static enum rc sync_first(struct app *app, int fd, struct err *err)
+{
+    char dir[PATH_MAX];
+    snprintf(dir, sizeof dir, "%s/vault", app->data_dir);
+    return fsync(fd) ? err_errno(err, "the head of the access log") : fs_sync_dir(dir, err);
+}
+
 enum rc audit_head_write(struct app *app, const struct audit_head *head, struct err *err)
 {
     char text[SLOT_BYTES + 1], sealed[VAULT_PSEUDONYM_CHARS + 1];
@@ -83,6 +93,7 @@ enum rc audit_head_write(struct app *app, const struct audit_head *head, struct 
         /* Another process may have written a later line by now. */
         if (head->n > there.n && pwrite(fd, text, SLOT_BYTES, at) != SLOT_BYTES)
             rc = err_errno(err, "the head of the access log");
+        if (!rc && !there.n) rc = sync_first(app, fd, err);
     }
     close(fd);
     return rc;

@@ -37,6 +37,8 @@ const struct config_key app_config[] = {
      "Where accounts and sessions are kept. Empty: sqlite:DATA/identity.db."},
     {"store_wardrobe", CONFIG_STRING, "", 0, 0,
      "Where the records of shoppers' photos and preferences are kept. Empty: sqlite:DATA/wardrobe.db."},
+    {"store_photos", CONFIG_STRING, "", 0, 0,
+     "Where shoppers' photos are kept, sealed. Empty: file:DATA/wardrobe."},
     {"store_activity", CONFIG_STRING, "", 0, 0,
      "Where shoppers' events are kept. Empty: sqlite:DATA/activity.db."},
     {"store_register", CONFIG_STRING, "", 0, 0,
@@ -88,8 +90,8 @@ static enum rc url_of(const struct app *app, const char *key, const char *scheme
 }
 
 /* `persons`: what is deleted there is overwritten. */
-static enum rc open_store(struct app *app, const char *name, const char *key, bool persons,
-                          struct store **out, struct err *err)
+static enum rc open_store(struct app *app, const char *name, const char *key, bool persons, struct store **out,
+                          struct err *err)
 {
     char url[PATH_MAX], file[64];
     snprintf(file, sizeof file, "%s.db", name);
@@ -104,22 +106,24 @@ static enum rc open_store(struct app *app, const char *name, const char *key, bo
     return rc;
 }
 
+static enum rc open_blobs(struct app *app, const char *key, const char *folder, struct blob **out,
+                          struct err *err)
+{
+    char url[PATH_MAX];
+    enum rc rc = url_of(app, key, "file", folder, url, err);
+    return rc ? rc : blob_open(url, out, err);
+}
+
 /* The vault first: without it the rest is of no use, and nothing is to be made. */
 static enum rc open_persons(struct app *app, struct err *err)
 {
     enum rc rc = vault_open(app->data_dir, app->config, &app->vault, err);
     if (!rc) rc = open_store(app, "identity", "store_identity", true, &app->identity, err);
     if (!rc) rc = open_store(app, "wardrobe", "store_wardrobe", true, &app->wardrobe, err);
+    if (!rc) rc = open_blobs(app, "store_photos", "wardrobe", &app->photos, err);
     if (!rc) rc = open_store(app, "activity", "store_activity", true, &app->activity, err);
     if (!rc) rc = open_store(app, "register", "store_register", true, &app->reg, err);
     return rc;
-}
-
-static enum rc open_blobs(struct app *app, struct err *err)
-{
-    char url[PATH_MAX];
-    enum rc rc = url_of(app, "store_blobs", "file", "blobs", url, err);
-    return rc ? rc : blob_open(url, &app->blobs, err);
 }
 
 /* Beside the program in a source tree (build/penderie), or below share/ where it is installed. */
@@ -186,10 +190,11 @@ enum rc app_open(struct app *app, struct config *config, const struct module *co
     enum rc rc = app_configure_log(config, err);
     if (!rc) rc = crypt_startup(err);
     if (!rc) rc = find_data(app, data_dir, parts, err);
-    if (!rc && (parts & APP_CATALOG)) rc = open_store(app, "catalog", "store_catalog", false, &app->catalog, err);
+    if (!rc && (parts & APP_CATALOG))
+        rc = open_store(app, "catalog", "store_catalog", false, &app->catalog, err);
     if (!rc && (parts & APP_OPS)) rc = open_store(app, "ops", "store_ops", false, &app->ops, err);
     if (!rc && (parts & APP_PERSONS)) rc = open_persons(app, err);
-    if (!rc && (parts & APP_BLOBS)) rc = open_blobs(app, err);
+    if (!rc && (parts & APP_BLOBS)) rc = open_blobs(app, "store_blobs", "blobs", &app->blobs, err);
     if (!rc && (parts & APP_QUEUES)) rc = open_queues(app, err);
     if (!rc && (parts & APP_MODEL)) rc = open_model(app, parts, err);
     if (!rc && (parts & APP_RANK)) rc = rank_open(app, &app->rank, err);
@@ -208,6 +213,7 @@ void app_close(struct app *app)
     blob_close(app->blobs);
     store_close(app->reg);
     store_close(app->activity);
+    blob_close(app->photos);
     store_close(app->wardrobe);
     store_close(app->identity);
     vault_close(app->vault);

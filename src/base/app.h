@@ -25,6 +25,7 @@ struct app {
     struct store *wardrobe; /* photos' records, pieces, preferences, all sealed */
     struct store *activity; /* events and feedback, times rounded to the hour */
     struct store *reg;      /* the store "register": consents, access log, receipts of erasures */
+    struct blob *photos;    /* their photos, sealed; what a name means stands in wardrobe */
     struct vault *vault;
     struct infer *model;
     struct rank *rank;           /* the current snapshot and searches over it */

@@ -8,6 +8,7 @@
 #include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 void proc_world(char out[static PROC_WORLD_BYTES])
 {
@@ -38,6 +39,26 @@ unsigned long long proc_started(long pid)
         p = strchr(p + 1, ' ');
     if (p && sscanf(p, "%llu", &start) != 1) start = 0;
     return start;
+}
+
+void proc_owner(char out[static PROC_OWNER_BYTES])
+{
+    char world[PROC_WORLD_BYTES];
+    proc_world(world);
+    snprintf(out, PROC_OWNER_BYTES, "%s:%ld:%llu", world, (long)getpid(), proc_started((long)getpid()));
+}
+
+bool proc_owner_gone(struct str owner)
+{
+    char here[PROC_WORLD_BYTES];
+    struct str world = str_split(&owner, ':'), pid_text = str_split(&owner, ':');
+    int64_t pid;
+    uint64_t start;
+    proc_world(here);
+    if (!world.n || !str_eqz(world, here) || !str_to_i64(pid_text, &pid) || pid <= 0 || pid > INT32_MAX)
+        return false;
+    unsigned long long began = proc_started((long)pid);
+    return !began || !str_to_u64(owner, &start) || start != began;
 }
 
 bool proc_forbid_dumps(void)

@@ -33,7 +33,7 @@ struct rank {
     uint8_t key[CRYPT_KEY_BYTES]; /* of attribution tokens */
 };
 
-static struct rank_snapshot *take(struct rank *r)
+struct rank_snapshot *rank_snapshot_now(struct rank *r)
 {
     pthread_mutex_lock(&r->lock);
     struct rank_snapshot *s = rank_snapshot_retain(r->current);
@@ -159,7 +159,7 @@ enum rc rank_search(struct rank *r, const struct rank_query *q, struct arena *ar
                     struct err *err)
 {
     int64_t began = clock_mono_us();
-    struct rank_snapshot *s = take(r);
+    struct rank_snapshot *s = rank_snapshot_now(r);
     struct rank_scope scope = {r->vocab, s, r->app->model, r->app->catalog};
     enum rc rc = rank_search_in(&scope, q, arena, out, err);
     rank_snapshot_release(s);
@@ -177,7 +177,7 @@ size_t rank_suggest(struct rank *r, struct str text, const char *lang, struct ar
     struct buf folded = BUF_INIT(512);
     struct str found[16];
     size_t n = 0;
-    struct rank_snapshot *s = take(r);
+    struct rank_snapshot *s = rank_snapshot_now(r);
     lang_fold(text, &folded);
     if (!folded.failed && folded.n) {
         size_t m = lang_suggest(r->vocab, buf_str(&folded), lang, arena, found, 8);

@@ -113,6 +113,20 @@ struct rank_answer { /* lives in the arena */
     struct str corrected;  /* spelling that was searched instead; p NULL: none */
 };
 
+/* For modules that score products themselves: the snapshot in use now, retained (rank_snapshot_release() it), and the
+ * vocabulary, which lives with r. */
+struct rank_snapshot *rank_snapshot_now(struct rank *r);
+struct vocab;
+const struct vocab *rank_vocab(const struct rank *r);
+
+/* Fills the item's texts, prices and stock from a row, copied to the arena; `offers` NULL: none. */
+struct rank_offers;
+enum rc rank_item_fill(const struct rank_snapshot *s, const struct rank_offers *offers, size_t row,
+                       struct arena *arena, struct rank_item *item, struct err *err) MUST_USE;
+/* Writes it as schema "FoundProduct". */
+struct jout;
+void rank_item_write(const struct rank_item *item, struct jout *out);
+
 /* RC_INVALID: neither words nor picture nor product; a bad cursor. RC_NOT_FOUND: similar_to unknown. */
 enum rc rank_search(struct rank *r, const struct rank_query *q, struct arena *arena, struct rank_answer *out,
                     struct err *err) MUST_USE;

@@ -11,19 +11,11 @@ static enum rc keep_values(struct rank_work *w, enum rank_field field, const str
 {
     if (values->n == 0) return RC_OK;
     const struct rank_snapshot *s = w->s;
-    const struct rank_attribute *a = &s->attributes[field];
     uint64_t *any = arena_array(w->arena, s->words_in_set, sizeof *any);
     if (!any) return no_memory(err);
     for (size_t i = 0; i < values->n; i++) {
         uint32_t code = rank_code(s, field, values->v[i]);
-        if (!code) continue;
-        if (a->bits[code]) {
-            for (size_t k = 0; k < s->words_in_set; k++)
-                any[k] |= a->bits[code][k];
-        } else {
-            for (size_t r = 0; r < s->n; r++)
-                if (a->codes[r] == code) rank_set_bit(any, r);
-        }
+        if (code) rank_add_rows(s, field, code, any);
     }
     for (size_t k = 0; k < s->words_in_set; k++)
         w->allow[k] &= any[k];
@@ -97,10 +89,13 @@ enum rc rank_count_facets(struct rank_work *w, struct rank_answer *out, struct e
         bool every = w->matched == s->n; /* no filter: the counts are known */
         for (size_t r = 0; a->codes && !every && r < s->n; r++)
             if (rank_bit(w->allow, r)) values[a->codes[r]].count++;
+        bool sets = !a->codes && a->n > 1 && a->bits[1]; /* sizes, of which a product has several */
+        for (size_t i = 0; !a->codes && !sets && !every && i < s->n_size_pairs; i += 2)
+            if (rank_bit(w->allow, s->size_pairs[i])) values[s->size_pairs[i + 1]].count++;
         size_t n = 0;
         for (size_t v = 1; v < a->n; v++) {
             size_t count = every ? a->counts[v] : values[v].count;
-            for (size_t k = 0; !a->codes && !every && k < s->words_in_set; k++)
+            for (size_t k = 0; sets && !every && k < s->words_in_set; k++)
                 count += (size_t)__builtin_popcountll(a->bits[v][k] & w->allow[k]);
             if (count) values[n++] = (struct rank_facet){rank_field_names[f], a->values[v], count};
         }

@@ -155,7 +155,7 @@ static void write_text(struct jout *out, const char *key, struct str v)
         jout_kz(out, key, NULL);
 }
 
-static void write_item(struct jout *out, const struct rank_item *item)
+void rank_item_write(const struct rank_item *item, struct jout *out)
 {
     jout_object(out);
     jout_kstr(out, "id", item->id);
@@ -224,7 +224,7 @@ static enum rc answer(const struct http_request *rq, struct http_response *rs, c
     jout_key(out, "items");
     jout_array(out);
     for (size_t i = 0; i < a.n; i++)
-        write_item(out, &a.items[i]);
+        rank_item_write(&a.items[i], out);
     jout_end(out);
     jout_ki64(out, "matched", (int64_t)a.matched);
     write_text(out, "next_cursor", a.next_cursor);

@@ -6,8 +6,6 @@
 #include "rank/rank.h"
 #include "store/store.h"
 
-struct vocab;
-
 extern const struct http_route rank_routes[];
 extern const struct http_schema rank_schemas[];
 extern const struct migration rank_migrations[];
@@ -16,8 +14,6 @@ extern const struct migration rank_migrations[];
 void rank_note_search(const struct rank_query *q, const struct rank_answer *answer, int64_t us);
 void rank_note_snapshot(int64_t generation, size_t products, int64_t at_ms);
 void rank_note_feedback(const char *event);
-
-const struct vocab *rank_vocab(const struct rank *r);
 
 struct rank_suggestion {
     const char *kind; /* "words", "brand", "correction" */

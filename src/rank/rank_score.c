@@ -360,15 +360,20 @@ static void add_brand(struct rank_work *w)
         if (codes[r] == code) w->score[r] += W_BRAND;
 }
 
-static void add_sizes(struct rank_work *w)
+static enum rc add_sizes(struct rank_work *w, struct err *err)
 {
     const struct lang_values *sizes = &w->words->values[VOCAB_SIZE];
-    const struct rank_attribute *a = &w->s->attributes[RANK_SIZE];
+    uint64_t *rows = arena_array(w->arena, w->s->words_in_set, sizeof *rows);
+    if (!rows) return no_memory(err);
     for (size_t i = 0; i < sizes->n; i++) {
         uint32_t code = rank_code(w->s, RANK_SIZE, str_of(sizes->v[i].name));
-        for (size_t r = 0; code && r < w->s->n; r++)
-            if (rank_bit(a->bits[code], r)) w->score[r] += W_SIZE;
+        if (!code) continue;
+        memset(rows, 0, w->s->words_in_set * sizeof *rows);
+        rank_add_rows(w->s, RANK_SIZE, code, rows);
+        for (size_t r = 0; r < w->s->n; r++)
+            if (rank_bit(rows, r)) w->score[r] += W_SIZE;
     }
+    return RC_OK;
 }
 
 static void add_prices(struct rank_work *w)
@@ -428,7 +433,7 @@ enum rc rank_score_rows(struct rank_work *w, struct err *err)
     rc = add_words(w, held, marks, err);
     if (!rc) rc = add_full_text(w, err);
     add_brand(w);
-    add_sizes(w);
+    if (!rc) rc = add_sizes(w, err);
     add_prices(w);
     add_exact(w);
     return rc;

@@ -263,10 +263,10 @@ static float full_marks(const struct rank_work *w)
 }
 
 /* Copies: the snapshot may go before the answer does. */
-static enum rc fill_item(struct rank_work *w, size_t row, struct rank_item *item, struct err *err)
+enum rc rank_item_fill(const struct rank_snapshot *s, const struct rank_offers *o, size_t row,
+                       struct arena *arena, struct rank_item *item, struct err *err)
 {
-    const struct rank_product *p = &w->s->products[row];
-    const struct rank_offers *o = w->offers;
+    const struct rank_product *p = &s->products[row];
     const struct {
         struct str *to, from;
     } texts[] = {{&item->id, p->id},
@@ -274,14 +274,14 @@ static enum rc fill_item(struct rank_work *w, size_t row, struct rank_item *item
                  {&item->brand, p->brand},
                  {&item->link, p->link},
                  {&item->picture, p->picture},
-                 {&item->category, rank_value(w->s, RANK_CATEGORY, row)},
-                 {&item->colour, rank_value(w->s, RANK_COLOUR, row)},
-                 {&item->gender, rank_value(w->s, RANK_GENDER, row)},
-                 {&item->style, rank_value(w->s, RANK_STYLE, row)},
+                 {&item->category, rank_value(s, RANK_CATEGORY, row)},
+                 {&item->colour, rank_value(s, RANK_COLOUR, row)},
+                 {&item->gender, rank_value(s, RANK_GENDER, row)},
+                 {&item->style, rank_value(s, RANK_STYLE, row)},
                  {&item->currency, o ? o->currency : STR_NONE}};
     for (size_t i = 0; i < sizeof texts / sizeof *texts; i++) {
         if (texts[i].from.n == 0) continue;
-        *texts[i].to = arena_str(w->arena, texts[i].from);
+        *texts[i].to = arena_str(arena, texts[i].from);
         if (!texts[i].to->p) return no_memory(err);
     }
     item->price_cents = o ? o->price_cents[row] : -1;
@@ -300,7 +300,7 @@ static enum rc fill_page(struct rank_work *w, const struct candidate *list, size
     for (size_t i = 0; i < n && !rc; i++) {
         struct rank_item *item = &out->items[out->n++];
         float score = list[i].score / full;
-        rc = fill_item(w, list[i].row, item, err);
+        rc = rank_item_fill(w->s, w->offers, list[i].row, w->arena, item, err);
         if (rc) return rc;
         item->score = score < 0 ? 0 : score > 1 ? 1 : score;
         rc = rank_give_reasons(w, list[i].row, item, err);

@@ -120,6 +120,7 @@ static enum rc grow_rows(struct rank_snapshot *s, struct err *err)
     return RC_OK;
 }
 
+/* `sizes` names each once. */
 static enum rc add_sizes(struct rank_snapshot *s, struct str sizes, struct err *err)
 {
     struct str rest = sizes, one;
@@ -187,7 +188,8 @@ enum rc rank_snapshot_row(struct rank_snapshot *s, const struct catalog_row *row
     return RC_OK;
 }
 
-/* Beyond this many values (brands) bitsets would take more than the catalogue; codes are walked instead. */
+/* Beyond this many values (brands, sizes of a feed that puts anything there) bitsets would take more than the
+ * catalogue; codes and pairs are walked instead. */
 enum { MAX_SETS = 1024 };
 
 static enum rc make_bits(struct rank_snapshot *s, struct err *err)
@@ -197,7 +199,7 @@ static enum rc make_bits(struct rank_snapshot *s, struct err *err)
         a->bits = arena_array(&s->arena, a->n, sizeof *a->bits);
         a->counts = arena_array(&s->arena, a->n, sizeof *a->counts);
         if (!a->bits || !a->counts) return no_memory(err);
-        bool sets = !a->codes || a->n <= MAX_SETS;
+        bool sets = a->n <= MAX_SETS;
         for (size_t v = 0; v < a->n && sets; v++) {
             a->bits[v] = arena_array(&s->arena, s->words_in_set, sizeof **a->bits);
             if (!a->bits[v]) return no_memory(err);
@@ -209,11 +211,23 @@ static enum rc make_bits(struct rank_snapshot *s, struct err *err)
     }
     struct rank_attribute *sizes = &s->attributes[RANK_SIZE];
     for (size_t i = 0; i < s->n_size_pairs; i += 2) {
-        if (!rank_bit(sizes->bits[s->size_pairs[i + 1]], s->size_pairs[i]))
-            sizes->counts[s->size_pairs[i + 1]]++;
-        rank_set_bit(sizes->bits[s->size_pairs[i + 1]], s->size_pairs[i]);
+        uint32_t row = s->size_pairs[i], code = s->size_pairs[i + 1];
+        sizes->counts[code]++;
+        if (sizes->bits[code]) rank_set_bit(sizes->bits[code], row);
     }
     return RC_OK;
+}
+
+void rank_add_rows(const struct rank_snapshot *s, enum rank_field field, uint32_t code, uint64_t *set)
+{
+    const struct rank_attribute *a = &s->attributes[field];
+    const uint64_t *bits = a->bits[code];
+    for (size_t k = 0; bits && k < s->words_in_set; k++)
+        set[k] |= bits[k];
+    for (size_t r = 0; !bits && a->codes && r < s->n; r++)
+        if (a->codes[r] == code) rank_set_bit(set, r);
+    for (size_t i = 0; !bits && !a->codes && i < s->n_size_pairs; i += 2)
+        if (s->size_pairs[i + 1] == code) rank_set_bit(set, s->size_pairs[i]);
 }
 
 enum rc rank_snapshot_seal(struct rank_snapshot *s, unsigned threads, struct err *err)
@@ -225,9 +239,12 @@ enum rc rank_snapshot_seal(struct rank_snapshot *s, unsigned threads, struct err
     if (!rc && s->any_embedding)
         rc = vindex_build(s->embeddings, s->n, s->dim, VINDEX_AUTO, threads, &s->vectors, err);
     free(s->embeddings);
-    free(s->size_pairs);
     s->embeddings = NULL;
-    s->size_pairs = NULL;
+    if (s->attributes[RANK_SIZE].n <= MAX_SETS) {
+        free(s->size_pairs);
+        s->size_pairs = NULL;
+        s->n_size_pairs = s->cap_size_pairs = 0;
+    }
     return rc;
 }
 

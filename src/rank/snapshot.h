@@ -77,7 +77,7 @@ struct rank_snapshot {
     float *embeddings; /* while building */
     size_t dim;
     bool any_embedding;
-    uint32_t *size_pairs; /* while building: row, code */
+    uint32_t *size_pairs; /* row, code; kept where there are too many sizes for a bitset each */
     size_t n_size_pairs, cap_size_pairs;
     const struct vocab *vocab; /* borrowed: groups of categories */
 };
@@ -102,6 +102,9 @@ uint32_t rank_code(const struct rank_snapshot *s, enum rank_field field, struct 
 const struct rank_offers *rank_offers_of(const struct rank_snapshot *s,
                                          struct str shop); /* NULL: no such shop */
 struct str rank_value(const struct rank_snapshot *s, enum rank_field field, size_t row);
+
+/* set |= the rows with this value. */
+void rank_add_rows(const struct rank_snapshot *s, enum rank_field field, uint32_t code, uint64_t *set);
 
 static inline bool rank_bit(const uint64_t *set, size_t row) { return set[row / 64] >> (row % 64) & 1; }
 static inline void rank_set_bit(uint64_t *set, size_t row) { set[row / 64] |= (uint64_t)1 << (row % 64); }

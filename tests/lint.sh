@@ -29,6 +29,7 @@ libraries() {
         grep -nE "#include [<\"]$header" -r src | grep -vE "^src/($folder)/"
     done <<'LIBRARIES'
 vips image
+jpeglib image
 openvino infer
 sqlite3.h store
 libpq store

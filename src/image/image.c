@@ -1,5 +1,5 @@
 /*
- * Reading and writing pictures through libvips.
+ * Reading and writing pictures: JPEG is read by jpeg.c, all else through libvips, which also converts colours.
  *
  * Threading: libvips is told to use one thread a picture, because the program decodes many at once; every call
  * works on its own chain of operations. libvips keeps its error text in one place for all threads, so that text
@@ -8,6 +8,8 @@
 #include "image/image.h"
 
 #include "base/log.h"
+#include "image/jpeg.h"
+#include "image/resize.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -76,10 +78,15 @@ const char *image_mime(enum image_format f)
 
 static enum rc damaged(struct err *err)
 {
-    log_debug("image", "%s", vips_error_buffer());
-    vips_error_clear();
     return err_set(err, RC_UNPROCESSABLE,
                    "this picture is damaged or cut off: send it again, or save it anew and send that");
+}
+
+static enum rc vips_failed(struct err *err)
+{
+    log_debug("image", "%s", vips_error_buffer());
+    vips_error_clear();
+    return damaged(err);
 }
 
 /* Whether the decoder stops after the first scan: a sequential JPEG whose first scan holds all components
@@ -113,11 +120,11 @@ static int jpeg_scans(struct str bytes)
     return n;
 }
 
-/* Opens the file, header only. `by`: shrink while loading, 1 for none. */
+/* Opens a file other than JPEG, header only. `by`: shrink while loading, which WebP can; 1 for none. */
 static VipsImage *load(struct str bytes, enum image_format format, double by)
 {
     static const char *const loaders[] = {NULL,
-                                          "jpegload_buffer",
+                                          NULL,
                                           "pngload_buffer",
                                           "webpload_buffer",
                                           "heifload_buffer",
@@ -126,10 +133,7 @@ static VipsImage *load(struct str bytes, enum image_format format, double by)
     VipsImage *out = NULL;
     VipsBlob *blob = vips_blob_new(NULL, bytes.p, bytes.n);
     int bad;
-    if (format == IMAGE_JPEG)
-        bad = vips_call(loaders[format], blob, &out, "access", VIPS_ACCESS_SEQUENTIAL, "fail_on",
-                        VIPS_FAIL_ON_ERROR, "shrink", (int)by, NULL);
-    else if (format == IMAGE_WEBP)
+    if (format == IMAGE_WEBP)
         bad = vips_call(loaders[format], blob, &out, "access", VIPS_ACCESS_SEQUENTIAL, "fail_on",
                         VIPS_FAIL_ON_ERROR, "scale", 1 / by, NULL);
     else
@@ -146,48 +150,68 @@ static int orientation(VipsImage *in, enum image_format format)
     return vips_image_get_orientation(in);
 }
 
-static enum rc check_size(struct str bytes, enum image_format format, VipsImage *in, int64_t max_pixels,
-                          struct err *err)
-{
-    int64_t one = (int64_t)in->Xsize * in->Ysize, frames = vips_image_get_n_pages(in), all;
-    if (__builtin_mul_overflow(one, frames < 1 ? 1 : frames, &all)) all = INT64_MAX;
-    if (format == IMAGE_JPEG) {
-        int scans = jpeg_scans(bytes);
-        if (scans > MAX_JPEG_SCANS) return damaged(err);
-        /* All passes of a progressive file are kept in memory, at two bytes a sample. */
-        if (scans > 4 && __builtin_mul_overflow(all, 2, &all)) all = INT64_MAX;
-    }
-    if (all > max_pixels)
-        return err_set(err, RC_TOO_LARGE,
-                       "this picture has %lld megapixels, and %lld are allowed: send a smaller one",
-                       (long long)((all + 999999) / 1000000), (long long)(max_pixels / 1000000));
-    return RC_OK;
-}
-
-/* Opens the file and checks everything that can be known before decoding. */
-static enum rc open_checked(struct str bytes, const struct image_limits *limits, VipsImage **out,
-                            struct image_info *info, struct err *err)
+/* What can be told without opening: the number of bytes, and the format. */
+static enum rc check_bytes(struct str bytes, const struct image_limits *limits, enum image_format *format,
+                           struct err *err)
 {
     size_t max_bytes = limits && limits->max_bytes ? limits->max_bytes : default_max_bytes;
-    int64_t max_pixels = limits && limits->max_pixels > 0 ? limits->max_pixels : default_max_pixels;
     if (bytes.n == 0) return err_set(err, RC_UNPROCESSABLE, "this picture is empty (0 bytes): send it again");
     if (bytes.n > max_bytes)
         return err_set(err, RC_TOO_LARGE, "this picture has %zu MB, and %zu are allowed: send a smaller one",
                        (bytes.n + 999999) / 1000000, max_bytes / 1000000);
-    enum image_format format = image_sniff(bytes);
-    if (format == IMAGE_UNKNOWN)
+    *format = image_sniff(bytes);
+    if (*format == IMAGE_UNKNOWN)
         return err_set(err, RC_UNSUPPORTED,
                        "this is not a picture we can read: send JPEG, PNG, WebP, HEIC or AVIF");
+    return RC_OK;
+}
+
+static enum rc check_pixels(int width, int height, int64_t times, const struct image_limits *limits,
+                            struct err *err)
+{
+    int64_t max_pixels = limits && limits->max_pixels > 0 ? limits->max_pixels : default_max_pixels, all;
+    if (__builtin_mul_overflow((int64_t)width * height, times, &all)) all = INT64_MAX;
+    if (all > max_pixels)
+        return err_set(err, RC_TOO_LARGE,
+                       "this picture has %lld megapixels, and %lld are allowed: send a smaller one",
+                       (long long)(all / 1000000 + (all % 1000000 > 0)), (long long)(max_pixels / 1000000));
+    return RC_OK;
+}
+
+static struct image_info describe(enum image_format format, int width, int height, int turn)
+{
+    return (struct image_info){
+        .format = format, .width = turn >= 5 ? height : width, .height = turn >= 5 ? width : height};
+}
+
+/* Reads the header and checks everything that can be known before decoding. */
+static enum rc open_jpeg(struct str bytes, const struct image_limits *limits, struct image_jpeg *header,
+                         struct image_info *info, struct err *err)
+{
+    if (!image_jpeg_header(bytes, header)) return damaged(err);
+    int scans = jpeg_scans(bytes);
+    /* All passes of a progressive file are kept in memory, at two bytes a sample. */
+    enum rc rc = scans > MAX_JPEG_SCANS
+                     ? damaged(err)
+                     : check_pixels(header->width, header->height, scans > 4 ? 2 : 1, limits, err);
+    if (rc) image_jpeg_release(header);
+    if (!rc) *info = describe(IMAGE_JPEG, header->width, header->height, header->turn);
+    return rc;
+}
+
+/* The same for the other formats. */
+static enum rc open_other(struct str bytes, enum image_format format, const struct image_limits *limits,
+                          VipsImage **out, struct image_info *info, struct err *err)
+{
     VipsImage *in = load(bytes, format, 1);
-    if (!in) return damaged(err);
-    enum rc rc = check_size(bytes, format, in, max_pixels, err);
+    if (!in) return vips_failed(err);
+    int frames = vips_image_get_n_pages(in);
+    enum rc rc = check_pixels(in->Xsize, in->Ysize, frames < 1 ? 1 : frames, limits, err);
     if (rc) {
         g_object_unref(in);
         return rc;
     }
-    bool turned = orientation(in, format) >= 5;
-    *info = (struct image_info){
-        .format = format, .width = turned ? in->Ysize : in->Xsize, .height = turned ? in->Xsize : in->Ysize};
+    *info = describe(format, in->Xsize, in->Ysize, orientation(in, format));
     *out = in;
     return RC_OK;
 }
@@ -195,8 +219,16 @@ static enum rc open_checked(struct str bytes, const struct image_limits *limits,
 enum rc image_probe(struct str bytes, const struct image_limits *limits, struct image_info *out,
                     struct err *err)
 {
+    struct image_jpeg header = {0};
     VipsImage *in = NULL;
-    enum rc rc = open_checked(bytes, limits, &in, out, err);
+    enum image_format format = IMAGE_UNKNOWN;
+    enum rc rc = check_bytes(bytes, limits, &format, err);
+    if (rc) return rc;
+    if (format == IMAGE_JPEG)
+        rc = open_jpeg(bytes, limits, &header, out, err);
+    else
+        rc = open_other(bytes, format, limits, &in, out, err);
+    image_jpeg_release(&header);
     if (in) g_object_unref(in);
     return rc;
 }
@@ -210,21 +242,25 @@ static bool step(VipsImage **im, int bad, VipsImage **next)
     return true;
 }
 
-/* True when the embedded profile is sRGB itself, as most are: then nothing needs converting. */
-static bool profile_is_srgb(VipsImage *im)
+/* True when a profile is sRGB itself, as most are: then nothing needs converting. */
+static bool profile_is_srgb(const void *p, size_t n)
+{
+    return memmem(p, n, "sRGB", 4) || memmem(p, n, "s\0R\0G\0B", 7);
+}
+
+static bool has_other_profile(VipsImage *im)
 {
     const void *p;
     size_t n;
-    if (vips_image_get_blob(im, VIPS_META_ICC_NAME, &p, &n)) return false;
-    return memmem(p, n, "sRGB", 4) || memmem(p, n, "s\0R\0G\0B", 7);
+    if (!vips_image_get_typeof(im, VIPS_META_ICC_NAME) || im->Coding != VIPS_CODING_NONE) return false;
+    return vips_image_get_blob(im, VIPS_META_ICC_NAME, &p, &n) || !profile_is_srgb(p, n);
 }
 
 /* To 8-bit sRGB with three bands, or four where `keep_alpha`. */
 static bool to_srgb(VipsImage **im, bool keep_alpha)
 {
     VipsImage *next = NULL;
-    if (vips_image_get_typeof(*im, VIPS_META_ICC_NAME) && (*im)->Coding == VIPS_CODING_NONE &&
-        !profile_is_srgb(*im)) {
+    if (has_other_profile(*im)) {
         if (vips_icc_transform(*im, &next, "srgb", "embedded", TRUE, "intent", VIPS_INTENT_RELATIVE, NULL))
             vips_error_clear(); /* a broken profile: take the numbers for what they most likely are */
         else
@@ -276,34 +312,116 @@ static bool reduce(VipsImage **im, int width, int height)
                 &next);
 }
 
-/* Copies decoded pixels upright into `out`. EXIF orientation: 5 to 8 swap the axes. */
+/* Copies decoded pixels (h, w, bands; grey, RGB or RGB and alpha) upright into `out`. EXIF orientation: 5 to 8 swap
+ * the axes. */
 static void place(const uint8_t *in, int w, int h, int bands, int turn, uint8_t *out)
 {
-    int ow = turn >= 5 ? h : w, oh = turn >= 5 ? w : h;
-    for (int y = 0; y < oh; y++)
-        for (int x = 0; x < ow; x++, out += 3) {
-            int sx = turn >= 5 ? y : x, sy = turn >= 5 ? x : y;
-            if (turn == 2 || turn == 3 || turn == 7 || turn == 8) sx = w - 1 - sx;
-            if (turn == 3 || turn == 4 || turn == 6 || turn == 7) sy = h - 1 - sy;
-            const uint8_t *p = in + ((size_t)sy * (size_t)w + (size_t)sx) * (size_t)bands;
+    bool swap = turn >= 5;
+    int ow = swap ? h : w, oh = swap ? w : h;
+    ptrdiff_t across = bands, down = (ptrdiff_t)w * bands; /* where stored pixels lie, to the right and below */
+    if (turn == 2 || turn == 3 || turn == 7 || turn == 8) in += (w - 1) * across, across = -across;
+    if (turn == 3 || turn == 4 || turn == 6 || turn == 7) in += (h - 1) * down, down = -down;
+    ptrdiff_t step = swap ? down : across, line = swap ? across : down;
+    for (int y = 0; y < oh; y++) {
+        const uint8_t *p = in + y * line;
+        for (int x = 0; x < ow; x++, p += step, out += 3) {
             unsigned a = bands == 4 ? p[3] : 255;
-            if (a == 255)
-                memcpy(out, p, 3);
-            else
-                for (int c = 0; c < 3; c++)
-                    out[c] = (uint8_t)((p[c] * a + 255 * (255 - a) + 127) / 255);
+            for (int c = 0; c < 3; c++)
+                out[c] = bands == 1 ? p[0]
+                         : a == 255 ? p[c]
+                                    : (uint8_t)((p[c] * a + 255 * (255 - a) + 127) / 255);
         }
+    }
 }
 
 static enum rc to_memory(VipsImage *im, int turn, struct image *out, struct err *err)
 {
     size_t n;
     uint8_t *pixels = vips_image_write_to_memory(im, &n);
-    if (!pixels) return damaged(err);
+    if (!pixels) return vips_failed(err);
     ASSERT(n == (size_t)im->Xsize * (size_t)im->Ysize * (size_t)im->Bands && im->Bands >= 3);
     enum rc rc = image_create(turn >= 5 ? im->Ysize : im->Xsize, turn >= 5 ? im->Xsize : im->Ysize, out, err);
     if (!rc) place(pixels, im->Xsize, im->Ysize, im->Bands, turn, out->rgb);
     g_free(pixels);
+    return rc;
+}
+
+/* Takes over `im`. */
+static enum rc finish(VipsImage *im, int turn, int width, int height, struct image *out, struct err *err)
+{
+    enum rc rc;
+    if (reduce(&im, width, height) && to_srgb(&im, true))
+        rc = to_memory(im, turn, out, err);
+    else
+        rc = vips_failed(err);
+    g_object_unref(im);
+    return rc;
+}
+
+/* ---- JPEG ---- */
+
+/* Grey or RGB that is sRGB already. */
+static enum rc finish_plain(struct image_jpeg *j, int width, int height, struct image *out, struct err *err)
+{
+    struct image small = {0}, stored = {.width = j->width, .height = j->height, .rgb = j->pixels};
+    enum rc rc = RC_OK;
+    if (j->channels == 3 && (width != j->width || height != j->height)) {
+        rc = image_resize_to(&stored, width, height, &small, err);
+        stored = small;
+    }
+    if (!rc && j->channels == 3 && j->turn == 1) {
+        *out = stored; /* as it is */
+        if (!small.rgb) j->pixels = NULL;
+        return RC_OK;
+    }
+    bool swap = j->turn >= 5;
+    if (!rc)
+        rc = image_create(swap ? stored.height : stored.width, swap ? stored.width : stored.height, out, err);
+    if (!rc) place(stored.rgb, stored.width, stored.height, j->channels, j->turn, out->rgb);
+    image_release(&small);
+    if (rc || j->channels == 3 || (width == j->width && height == j->height)) return rc;
+    small = *out; /* grey is reduced upright */
+    rc = image_resize_to(&small, swap ? height : width, swap ? width : height, out, err);
+    image_release(&small);
+    return rc;
+}
+
+/* Another colour space: libvips converts. */
+static enum rc finish_converted(const struct image_jpeg *j, int width, int height, struct image *out,
+                                struct err *err)
+{
+    VipsImage *next = NULL;
+    VipsInterpretation is = j->channels == 4   ? VIPS_INTERPRETATION_CMYK
+                            : j->channels == 1 ? VIPS_INTERPRETATION_B_W
+                                               : VIPS_INTERPRETATION_sRGB;
+    size_t n = (size_t)j->width * (size_t)j->height * (size_t)j->channels;
+    VipsImage *im =
+        vips_image_new_from_memory(j->pixels, n, j->width, j->height, j->channels, VIPS_FORMAT_UCHAR);
+    if (!im || !step(&im, vips_copy(im, &next, "interpretation", is, NULL), &next)) {
+        if (im) g_object_unref(im);
+        return vips_failed(err);
+    }
+    if (j->icc) vips_image_set_blob_copy(im, VIPS_META_ICC_NAME, j->icc, j->n_icc);
+    return finish(im, j->turn, width, height, out, err);
+}
+
+static enum rc decode_jpeg(struct str bytes, const struct image_limits *limits, struct image *out,
+                           struct image_info *info, struct err *err)
+{
+    struct image_jpeg j = {0};
+    int want = limits ? limits->longest_px : 0, by = 1, w, h;
+    enum rc rc = open_jpeg(bytes, limits, &j, info, err);
+    if (rc) return rc;
+    target(j.width, j.height, want, &w, &h);
+    while (want > 0 && by < 8 && (j.width > j.height ? j.width : j.height) >= want * by * 2)
+        by *= 2;
+    image_jpeg_release(&j);
+    if (!image_jpeg_decode(bytes, by, &j)) return damaged(err);
+    if (j.channels != 4 && (!j.icc || profile_is_srgb(j.icc, j.n_icc)))
+        rc = finish_plain(&j, w, h, out, err);
+    else
+        rc = finish_converted(&j, w, h, out, err);
+    image_jpeg_release(&j);
     return rc;
 }
 
@@ -312,27 +430,22 @@ enum rc image_decode(struct str bytes, const struct image_limits *limits, struct
 {
     struct image_info local;
     VipsImage *im = NULL;
-    int want = limits ? limits->longest_px : 0;
+    int want = limits ? limits->longest_px : 0, w, h;
+    enum image_format format = IMAGE_UNKNOWN;
     if (!info) info = &local;
-    enum rc rc = open_checked(bytes, limits, &im, info, err);
+    enum rc rc = check_bytes(bytes, limits, &format, err);
     if (rc) return rc;
-    int turn = orientation(im, info->format), longest = im->Xsize > im->Ysize ? im->Xsize : im->Ysize, w, h;
-    double by = 1;
+    if (format == IMAGE_JPEG) return decode_jpeg(bytes, limits, out, info, err);
+    rc = open_other(bytes, format, limits, &im, info, err);
+    if (rc) return rc;
+    int turn = orientation(im, format), longest = im->Xsize > im->Ysize ? im->Xsize : im->Ysize;
     target(im->Xsize, im->Ysize, want, &w, &h);
-    if (want > 0 && info->format == IMAGE_JPEG)
-        while (by < 8 && longest / (by * 2) >= want)
-            by *= 2;
-    if (want > 0 && info->format == IMAGE_WEBP && longest > want) by = (double)longest / want;
-    if (by > 1) {
+    if (want > 0 && format == IMAGE_WEBP && longest > want) {
         g_object_unref(im);
-        im = load(bytes, info->format, by);
+        im = load(bytes, format, (double)longest / want);
+        if (!im) return vips_failed(err);
     }
-    if (im && reduce(&im, w, h) && to_srgb(&im, true))
-        rc = to_memory(im, turn, out, err);
-    else
-        rc = damaged(err);
-    if (im) g_object_unref(im);
-    return rc;
+    return finish(im, turn, w, h, out, err);
 }
 
 void image_release(struct image *im)

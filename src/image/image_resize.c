@@ -4,6 +4,7 @@
  * own kernels round otherwise, hence this one.
  */
 #include "image/image.h"
+#include "image/resize.h"
 
 #include <math.h>
 #include <stdlib.h>
@@ -155,18 +156,24 @@ enum rc image_resize_pad(const struct image *im, int width, int height, uint8_t 
     return RC_OK;
 }
 
+enum rc image_resize_to(const struct image *im, int width, int height, struct image *out, struct err *err)
+{
+    ASSERT(im->rgb && im->width > 0 && im->height > 0 && width > 0 && height > 0);
+    enum rc rc = image_create(width, height, out, err);
+    if (rc) return rc;
+    if (width == im->width && height == im->height) {
+        memcpy(out->rgb, im->rgb, (size_t)width * (size_t)height * 3);
+        return RC_OK;
+    }
+    rc = resample(im, width, height, out->rgb, (size_t)width * 3, err);
+    if (rc) image_release(out);
+    return rc;
+}
+
 enum rc image_resize(const struct image *im, int longest_px, struct image *out, struct err *err)
 {
     ASSERT(im->rgb && im->width > 0 && im->height > 0);
     int longest = im->width > im->height ? im->width : im->height, w = im->width, h = im->height;
     if (longest_px > 0 && longest > longest_px) fit(im->width, im->height, longest_px, longest_px, &w, &h);
-    enum rc rc = image_create(w, h, out, err);
-    if (rc) return rc;
-    if (w == im->width && h == im->height) {
-        memcpy(out->rgb, im->rgb, (size_t)w * (size_t)h * 3);
-        return RC_OK;
-    }
-    rc = resample(im, w, h, out->rgb, (size_t)w * 3, err);
-    if (rc) image_release(out);
-    return rc;
+    return image_resize_to(im, w, h, out, err);
 }

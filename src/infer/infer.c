@@ -33,7 +33,8 @@ struct vision {
     ov_infer_request_t *request;
     uint8_t *pixels; /* (H, W, 3) u8 */
     float *input;    /* (1, 3, H, W) f32 */
-    float *outputs;  /* (dim) f32, then (labels) f32 for each head, each from a multiple of 64 bytes */
+    float *outputs;  /* (dim), (labels) for each head, (cells) and (4, cells) of pieces: f32, each from a
+                        multiple of 64 bytes */
 };
 
 struct text {
@@ -52,8 +53,9 @@ struct infer {
     ov_compiled_model_t *compiled_image, *compiled_tokenizer, *compiled_tower; /* NULL: left out */
     unsigned n_workers;
     struct worker *workers;
-    float levels[3][256];                       /* (byte - mean) / std */
-    size_t offsets[INFER_MAX_HEADS], n_outputs; /* of heads in vision.outputs; its length in floats */
+    float levels[3][256];                                      /* (byte - mean) / std */
+    size_t offsets[INFER_MAX_HEADS], score_offset, box_offset; /* in vision.outputs */
+    size_t n_outputs;                                          /* its length in floats */
 };
 
 static enum rc failed(enum rc rc, const char *what, struct err *err)
@@ -137,6 +139,11 @@ static enum rc check_input(const ov_model_t *model, const char *name, struct err
     return RC_OK;
 }
 
+static size_t cells(const struct infer *m)
+{
+    return (size_t)m->package.pieces.grid * (size_t)m->package.pieces.grid;
+}
+
 static enum rc load_image(struct infer *m, struct err *err)
 {
     const struct package *p = &m->package;
@@ -154,6 +161,8 @@ static enum rc load_image(struct infer *m, struct err *err)
     rc = check_output(m->image, p->image_embedding, p->dim, err);
     for (size_t h = 0; !rc && h < p->n_heads; h++)
         rc = check_output(m->image, p->outputs[h], p->heads[h].n, err);
+    if (!rc && p->pieces.score) rc = check_output(m->image, p->pieces.score, cells(m), err);
+    if (!rc && p->pieces.score) rc = check_output(m->image, p->pieces.box, 4 * cells(m), err);
     return rc;
 }
 
@@ -192,18 +201,27 @@ static enum rc load_text(struct infer *m, const char *tokenizers_lib, struct err
     return rc;
 }
 
+/* n floats, up to where the next output may begin. */
+static size_t aligned(size_t n)
+{
+    size_t per = ALIGN_BYTES / sizeof(float);
+    return (n + per - 1) / per * per;
+}
+
 static void fill_tables(struct infer *m)
 {
     const struct package *p = &m->package;
-    size_t per = ALIGN_BYTES / sizeof(float), at = (p->dim + per - 1) / per * per;
+    size_t at = aligned(p->dim);
     for (int c = 0; c < 3; c++)
         for (int v = 0; v < 256; v++)
             m->levels[c][v] = ((float)v - p->mean[c]) / p->std[c];
     for (size_t h = 0; h < p->n_heads; h++) {
         m->offsets[h] = at;
-        at += (p->heads[h].n + per - 1) / per * per;
+        at += aligned(p->heads[h].n);
     }
-    m->n_outputs = at;
+    m->score_offset = at;
+    m->box_offset = at + aligned(cells(m));
+    m->n_outputs = m->box_offset + aligned(4 * cells(m));
 }
 
 /* ---- workers ---- */
@@ -261,7 +279,11 @@ static enum rc start_vision(struct infer *m, struct vision *v, struct err *err)
         output[1] = (int64_t)p->heads[h].n;
         rc = bind(v->request, p->outputs[h], output, 2, v->outputs + m->offsets[h], err);
     }
-    return rc;
+    if (rc || !p->pieces.score) return rc;
+    output[1] = (int64_t)cells(m);
+    rc = bind(v->request, p->pieces.score, output, 2, v->outputs + m->score_offset, err);
+    output[1] *= 4;
+    return rc ? rc : bind(v->request, p->pieces.box, output, 2, v->outputs + m->box_offset, err);
 }
 
 static void release_vision(struct vision *v)
@@ -377,6 +399,7 @@ enum rc infer_default_dir(char *out, size_t cap, struct err *err)
 const char *infer_version(const struct infer *m) { return m->package.version; }
 bool infer_has_text(const struct infer *m) { return m->compiled_tower != NULL; }
 size_t infer_dim(const struct infer *m) { return m->package.dim; }
+bool infer_finds_pieces(const struct infer *m) { return m->package.pieces.score != NULL; }
 
 size_t infer_heads(const struct infer *m, const struct infer_head **heads)
 {
@@ -443,12 +466,53 @@ static enum rc take_probabilities(const float *in, const struct infer_head *head
     return RC_OK;
 }
 
+/* Where image_resize_pad() puts the picture: docs/model-package.md, steps 2 and 4. */
+static struct pieces_window window_of(const struct image *im, int side)
+{
+    int64_t w = im->width, h = im->height, dw = side, dh = side;
+    if (w >= h)
+        dh = (2 * h * side + w) / (2 * w);
+    else
+        dw = (2 * w * side + h) / (2 * h);
+    if (dw < 1) dw = 1;
+    if (dh < 1) dh = 1;
+    int x = (side - (int)dw) / 2, y = (side - (int)dh) / 2;
+    return (struct pieces_window){x, y, x + (int)dw, y + (int)dh};
+}
+
+/* The picture in the size of the input, (H, W, 3) u8. */
+static enum rc fit_image(const struct package *p, const struct image *im, uint8_t *out, struct err *err)
+{
+    int side = im->width < im->height ? im->width : im->height;
+    struct image square = {0};
+    if (p->fit == PACKAGE_PAD) return image_resize_pad(im, p->width, p->height, out, err);
+    enum rc rc = image_crop(im, (im->width - side) / 2, (im->height - side) / 2, side, side, &square, err);
+    if (!rc) rc = image_resize_pad(&square, p->width, p->height, out, err);
+    image_release(&square);
+    return rc;
+}
+
+static enum rc take_pieces(const struct infer *m, const float *outputs, struct pieces_window window,
+                           struct infer_vision *out, struct err *err)
+{
+    const float *score = outputs + m->score_offset, *box = outputs + m->box_offset;
+    out->n_found = 0;
+    if (!m->package.pieces.score) return RC_OK;
+    for (size_t i = 0; i < cells(m); i++)
+        if (!(score[i] >= 0 && score[i] <= 1))
+            return err_set(err, RC_INTERNAL, "the model gave no scores for pieces");
+    for (size_t i = 0; i < 4 * cells(m); i++)
+        if (!isfinite(box[i])) return err_set(err, RC_INTERNAL, "the model gave no boxes for pieces");
+    out->n_found = pieces_decode(&m->package.pieces, score, box, window, out->found, INFER_MAX_PIECES);
+    return RC_OK;
+}
+
 static enum rc one_image(struct infer *m, struct vision *v, const struct image *im, struct infer_vision *out,
                          struct err *err)
 {
     const struct package *p = &m->package;
     size_t plane = (size_t)p->width * (size_t)p->height;
-    enum rc rc = image_resize_pad(im, p->width, p->height, v->pixels, err);
+    enum rc rc = fit_image(p, im, v->pixels, err);
     if (rc) return rc;
     for (size_t c = 0; c < 3; c++)
         for (size_t i = 0; i < plane; i++)
@@ -459,7 +523,7 @@ static enum rc one_image(struct infer *m, struct vision *v, const struct image *
     rc = take_embedding(v->outputs, p->dim, out->embedding, err);
     for (size_t h = 0; !rc && h < p->n_heads; h++)
         rc = take_probabilities(v->outputs + m->offsets[h], &p->heads[h], out->probabilities[h], err);
-    return rc;
+    return rc ? rc : take_pieces(m, v->outputs, window_of(im, p->width), out, err);
 }
 
 enum rc infer_images(struct infer *m, unsigned worker, const struct image *const *images, size_t n,

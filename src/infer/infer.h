@@ -12,11 +12,11 @@
 
 #include "base/err.h"
 #include "base/str.h"
+#include "image/image.h"
 
 struct infer;
-struct image;
 
-enum { INFER_MAX_HEADS = 12, INFER_MAX_LABELS = 512, INFER_MAX_BATCH = 16 };
+enum { INFER_MAX_HEADS = 12, INFER_MAX_LABELS = 512, INFER_MAX_BATCH = 16, INFER_MAX_PIECES = 6 };
 
 struct infer_head {
     const char *field; /* "category", "article", "gender", "colour", "season", "style", "garment", ... */
@@ -45,11 +45,21 @@ size_t infer_dim(const struct infer *m);          /* 256 for our own package */
 size_t infer_heads(const struct infer *m, const struct infer_head **heads);
 const struct infer_head *infer_head(const struct infer *m, const char *field); /* NULL if absent */
 
+/* Whether the package has a piece detector; without one, n_found below stays 0. */
+bool infer_finds_pieces(const struct infer *m);
+
+struct infer_found {
+    struct image_box box;
+    float score; /* 0 .. 1 */
+};
+
 /* One picture's answers. `probabilities[h]`: (heads[h].n) f32 summing to 1, in order of the labels.
  * Memory belongs to the caller: infer_vision_init() allocates for this model, _release() frees. */
 struct infer_vision {
     float *embedding; /* (dim) f32, unit length */
     float *probabilities[INFER_MAX_HEADS];
+    struct infer_found found[INFER_MAX_PIECES]; /* pieces, best first */
+    size_t n_found;
 };
 enum rc infer_vision_init(const struct infer *m, struct infer_vision *v, struct err *err) MUST_USE;
 void infer_vision_release(struct infer_vision *v);

@@ -107,6 +107,19 @@ static enum rc listed(const struct package *p, const char *name, struct err *err
     return err_set(err, RC_CORRUPT, "manifest.json: %s is used, and not listed under files", name);
 }
 
+static enum rc read_resize(struct package *p, const struct jval *v, struct err *err)
+{
+    struct str fit = jval_str(jval_get(v, "fit"));
+    bool fine = str_eqz(jval_str(jval_get(v, "kernel")), "triangle-u8") && p->width == p->height;
+    p->fit = str_eqz(fit, "crop") ? PACKAGE_CROP : PACKAGE_PAD;
+    if (p->fit == PACKAGE_PAD)
+        fine = fine && str_eqz(fit, "pad") && str_eqz(jval_str(jval_get(v, "pad")), "edge");
+    if (fine) return RC_OK;
+    return err_set(err, RC_UNSUPPORTED,
+                   "manifest.json: image.resize is not one this version knows (fit pad with pad edge, or "
+                   "crop; kernel triangle-u8; a square)");
+}
+
 static enum rc read_image(struct package *p, struct err *err)
 {
     const struct jval *v = jval_get(p->doc, "image"), *resize = jval_get(v, "resize");
@@ -122,13 +135,7 @@ static enum rc read_image(struct package *p, struct err *err)
     if (rc) return rc;
     p->width = (int)w;
     p->height = (int)h;
-    if (!str_eqz(jval_str(jval_get(resize, "fit")), "pad") ||
-        !str_eqz(jval_str(jval_get(resize, "kernel")), "triangle-u8") ||
-        !str_eqz(jval_str(jval_get(resize, "pad")), "edge") || w != h)
-        return err_set(
-            err, RC_UNSUPPORTED,
-            "manifest.json: image.resize is not the one this version knows (pad, triangle-u8, edge)");
-    return RC_OK;
+    return read_resize(p, resize, err);
 }
 
 static enum rc read_labels(struct package *p, struct infer_head *head, const struct jval *labels,
@@ -175,6 +182,30 @@ static enum rc read_heads(struct package *p, struct err *err)
         p->n_heads = i + 1;
     }
     return RC_OK;
+}
+
+/* "pieces" is optional: packages without a detector find them by the picture's background. */
+static enum rc read_pieces(struct package *p, struct err *err)
+{
+    const struct jval *v = jval_get(p->doc, "pieces");
+    struct pieces_rule *r = &p->pieces;
+    int64_t grid = 0, stride = 0;
+    double threshold = -1;
+    if (!v) return RC_OK;
+    enum rc rc = integer(jval_get(v, "grid"), "pieces.grid", 1, PIECES_MAX_GRID, &grid, err);
+    if (!rc) rc = integer(jval_get(v, "stride"), "pieces.stride", 1, MAX_SIDE_PX, &stride, err);
+    if (rc) return rc;
+    if (grid * stride != p->width || p->fit != PACKAGE_PAD)
+        return wrong(err, "pieces.grid times pieces.stride is not the width, or pictures are not padded");
+    if (!jval_f64(jval_get(v, "threshold"), &threshold) || !(threshold > 0 && threshold <= 1))
+        return wrong(err, "pieces.threshold is not above 0 and up to 1");
+    if (!jval_f64(jval_get(v, "nms"), &r->nms) || !(r->nms >= 0 && r->nms < 1))
+        return wrong(err, "pieces.nms is not from 0 to below 1");
+    r->grid = (int)grid;
+    r->stride = (int)stride;
+    r->threshold = (float)threshold;
+    rc = text_of(p, jval_get(v, "score"), "pieces.score", &r->score, err);
+    return rc ? rc : text_of(p, jval_get(v, "box"), "pieces.box", &r->box, err);
 }
 
 static enum rc read_text(struct package *p, struct err *err)
@@ -235,6 +266,7 @@ enum rc package_load(const char *dir, struct package *out, struct err *err)
     if (!rc) rc = read_files(out, err);
     if (!rc) rc = read_image(out, err);
     if (!rc) rc = read_heads(out, err);
+    if (!rc) rc = read_pieces(out, err);
     if (!rc) rc = read_text(out, err);
     if (rc) {
         err_prefix(err, "the model package at %s: ", dir);

@@ -7,10 +7,14 @@
 
 #include "base/arena.h"
 #include "infer/infer.h"
+#include "infer/pieces.h"
 
 struct jval;
 
 enum { PACKAGE_MAX_FILES = 16 };
+
+/* How a picture is brought to the size of the input; docs/model-package.md. */
+enum package_fit { PACKAGE_PAD, PACKAGE_CROP };
 
 struct package_file {
     const char *name;
@@ -28,10 +32,12 @@ struct package {
 
     const char *image_file, *image_input, *image_embedding;
     int width, height;
+    enum package_fit fit;
     float mean[3], std[3];
     struct infer_head heads[INFER_MAX_HEADS];
     const char *outputs[INFER_MAX_HEADS]; /* of the graph, for each head */
     size_t n_heads;
+    struct pieces_rule pieces; /* .score is NULL: none */
 
     const char *text_file, *tokenizer_file, *ids_input, *mask_input, *text_output;
     int64_t max_tokens;

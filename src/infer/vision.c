@@ -207,13 +207,11 @@ static void drop_fragments(struct infer_reading *r)
     }
 }
 
-static enum rc read_pieces(struct infer *m, unsigned worker, const struct image *im,
-                           const struct image_mask *mask, struct infer_vision *v, struct infer_reading *r,
-                           struct err *err)
+/* Reads each box as a picture of its own; what is no garment by itself is left out. */
+static enum rc read_boxes(struct infer *m, unsigned worker, const struct image *im,
+                          const struct image_mask *mask, const struct image_box *boxes, size_t n,
+                          struct infer_vision *v, struct infer_reading *r, struct err *err)
 {
-    struct image_box boxes[INFER_MAX_PIECES];
-    size_t n = image_mask_pieces(mask, boxes, INFER_MAX_PIECES);
-    if (n < 2 || (r->sure && one_of(r->top[0].name, sets))) return RC_OK;
     for (size_t i = 0; i < n; i++) {
         struct infer_piece piece;
         float garment;
@@ -225,7 +223,18 @@ static enum rc read_pieces(struct infer *m, unsigned worker, const struct image 
         }
         r->pieces[r->n_pieces++] = piece;
     }
-    enum rc rc = join_pairs(m, worker, im, mask, v, r, err);
+    return join_pairs(m, worker, im, mask, v, r, err);
+}
+
+/* Without a detector: the areas that stand out from an even background. */
+static enum rc read_areas(struct infer *m, unsigned worker, const struct image *im,
+                          const struct image_mask *mask, struct infer_vision *v, struct infer_reading *r,
+                          struct err *err)
+{
+    struct image_box boxes[INFER_MAX_PIECES];
+    size_t n = image_mask_pieces(mask, boxes, INFER_MAX_PIECES);
+    if (n < 2 || mask->plain < .5f || (r->sure && one_of(r->top[0].name, sets))) return RC_OK;
+    enum rc rc = read_boxes(m, worker, im, mask, boxes, n, v, r, err);
     if (!rc) drop_fragments(r);
     return rc;
 }
@@ -246,6 +255,42 @@ static struct image_box mask_box(const struct image_mask *m)
                               (float)(x1 - x0 + 1) / (float)m->width, (float)(y1 - y0 + 1) / (float)m->height};
 }
 
+static float shared(struct image_box a, struct image_box b)
+{
+    float w = fminf(a.x + a.w, b.x + b.w) - fmaxf(a.x, b.x);
+    float h = fminf(a.y + a.h, b.y + b.h) - fmaxf(a.y, b.y);
+    float inner = w > 0 && h > 0 ? w * h : 0;
+    return inner / fmaxf(area(a) + area(b) - inner, 1e-6f);
+}
+
+/* Where the background is plain, the mask's edges are exact to the pixel and the detector's are not: a box takes
+ * the area that it mostly shares. */
+static void refine(const struct image_mask *mask, struct image_box *boxes, size_t n)
+{
+    struct image_box areas[INFER_MAX_PIECES];
+    if (mask->plain < .85f) return;
+    size_t n_areas = image_mask_pieces(mask, areas, INFER_MAX_PIECES);
+    for (size_t i = 0; i < n; i++)
+        for (size_t j = 0; j < n_areas; j++)
+            if (shared(boxes[i], areas[j]) > .6f) {
+                boxes[i] = areas[j];
+                break;
+            }
+}
+
+static enum rc read_found(struct infer *m, unsigned worker, const struct image *im,
+                          const struct image_mask *mask, struct infer_vision *v, struct infer_reading *r,
+                          struct err *err)
+{
+    struct image_box boxes[INFER_MAX_PIECES];
+    size_t n = v->n_found;
+    for (size_t i = 0; i < n; i++)
+        boxes[i] = v->found[i].box;
+    refine(mask, boxes, n);
+    if (n == 1) r->only = boxes[0];
+    return n < 2 ? RC_OK : read_boxes(m, worker, im, mask, boxes, n, v, r, err);
+}
+
 /* Fewer than two pieces found: the picture as a whole is the piece. */
 static enum rc single_piece(const struct infer *m, const struct image_mask *mask, struct infer_reading *r,
                             struct err *err)
@@ -256,7 +301,7 @@ static enum rc single_piece(const struct infer *m, const struct image_mask *mask
     while (r->n_pieces)
         remove_piece(r, r->n_pieces - 1);
     struct infer_piece *p = &r->pieces[0];
-    *p = (struct infer_piece){.box = mask_box(mask),
+    *p = (struct infer_piece){.box = r->only.w > 0 ? r->only : mask_box(mask),
                               .category = r->top[0],
                               .colour = r->colour,
                               .sure = r->sure,
@@ -291,8 +336,9 @@ enum rc infer_read(struct infer *m, unsigned worker, const struct image *im, uns
     out->n_colours = image_colours(im, &mask, out->colours, INFER_MAX_COLOURS);
     if (!out->colour.name && out->n_colours)
         out->colour = (struct infer_label){out->colours[0].name, out->colours[0].share};
-    if ((parts & INFER_READ_PIECES) && mask.plain >= .5f && is_garment(m, out->garment))
-        rc = read_pieces(m, worker, im, &mask, &v, out, err);
+    if ((parts & INFER_READ_PIECES) && is_garment(m, out->garment))
+        rc = infer_finds_pieces(m) ? read_found(m, worker, im, &mask, &v, out, err)
+                                   : read_areas(m, worker, im, &mask, &v, out, err);
     if (!rc && out->n_pieces < 2) rc = single_piece(m, &mask, out, err);
 out:
     if (rc) infer_reading_release(out);

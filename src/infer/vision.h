@@ -13,7 +13,7 @@ struct jout;
 /* Decode pictures to this longest side (struct image_limits) before reading them: no phone's picture needs more
  * for the model, and 4,000 px is 8 x 500, so that a JPEG shrinks to it while it is decoded. */
 enum { INFER_PICTURE_PX = 500 };
-enum { INFER_TOP = 5, INFER_MAX_PIECES = 6, INFER_MAX_COLOURS = 6 };
+enum { INFER_TOP = 5, INFER_MAX_COLOURS = 6 };
 
 struct infer_label {
     const char *name; /* of the model; NULL: the model lacks the head */
@@ -37,8 +37,9 @@ struct infer_reading {
     float garment; /* probability that a garment or product is shown; 1 if the model does not say */
     struct image_colour colours[INFER_MAX_COLOURS]; /* from the pixels of the garment */
     size_t n_colours;
-    float plain;      /* of image_mask: from .5 the garment was told from its background */
-    float *embedding; /* of the whole picture, (dim) f32, unit length */
+    float plain;           /* of image_mask: from .5 the garment was told from its background */
+    float *embedding;      /* of the whole picture, (dim) f32, unit length */
+    struct image_box only; /* where the detector saw the one piece; empty: it saw none or several */
     struct infer_piece pieces[INFER_MAX_PIECES]; /* at least one; a pair of shoes is one */
     size_t n_pieces;
 };

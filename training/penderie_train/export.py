@@ -18,6 +18,7 @@ from transformers import PreTrainedTokenizerFast
 from . import calibrate, package
 from .labels import names
 from .model import ImageTower, TextTower
+from .pieces import GRID, NMS, STRIDE, detector_for, maps_and_features
 from .resize import fit_size, golden_pictures, letterbox
 from .settings import DIMENSIONS, MAX_TOKENS, SIDE, WORK
 
@@ -29,15 +30,24 @@ TRAINING_DATA = ["Fashion Product Images (Small), Kaggle, MIT: the products whos
 TEXTS = ["robe d'été fleurie", "ROBE D'ETE FLEURIE", "baskets blanches homme", "men's black t-shirt", "Écharpe en laine grise",
          "portefeuile cuir noir", "blue jeans 👖", "日本 kurta", "", "Puma Men White Running Shoes"]
 
+PIECE_OUTPUTS = ("piece_score", "piece_box")
+
 
 class Exported(nn.Module):
-    def __init__(self, tower, calibration):
+    """With `detector`, a PieceHead, its two outputs come last."""
+
+    def __init__(self, tower, calibration, detector=None):
         super().__init__()
-        self.tower, self.calibration = tower, calibration
+        self.tower, self.calibration, self.detector = tower, calibration, detector
 
     def forward(self, image):
-        embedding, logits = self.tower(image)
-        return embedding, *(torch.softmax(v / self.calibration[f]["temperature"], 1) for f, v in logits.items())
+        maps, features = maps_and_features(self.tower.backbone, image)
+        embedding, logits = self.tower.heads(features)
+        found = (embedding, *(torch.softmax(v / self.calibration[f]["temperature"], 1) for f, v in logits.items()))
+        if self.detector is None:
+            return found
+        score, distance = self.detector(maps)
+        return *found, score.sigmoid(), distance
 
 
 def fold_batch_norms(graph):
@@ -83,10 +93,10 @@ def store_as_half(graph):
     graph.node.extend(nodes)
 
 
-def export_image(tower, calibration, out):
-    outputs = ["embedding", *tower.heads.labels]
+def export_image(tower, calibration, out, detector=None):
+    outputs = ["embedding", *tower.heads.labels, *(PIECE_OUTPUTS if detector else ())]
     batch = torch.export.Dim("batch", min=1, max=4096)
-    program = torch.onnx.export(Exported(tower, calibration).eval(), (torch.zeros(2, 3, SIDE, SIDE),), dynamo=True, optimize=True,
+    program = torch.onnx.export(Exported(tower, calibration, detector).eval(), (torch.zeros(2, 3, SIDE, SIDE),), dynamo=True, optimize=True,
                                 input_names=["image"], output_names=outputs, dynamic_shapes=({0: batch},), verbose=False)
     model = program.model_proto
     fold_batch_norms(model.graph)
@@ -142,7 +152,7 @@ def agreement(tower, text, tokenizer, out):
     return figures
 
 
-def manifest(out, version, calibration, figures):
+def manifest(out, version, calibration, figures, threshold=None):
     files = ["image.onnx", "text.xml", "text.bin", "tokenizer.xml", "tokenizer.bin"]
     digest = {f: {"sha256": hashlib.sha256((out / f).read_bytes()).hexdigest(), "bytes": (out / f).stat().st_size} for f in files}
     heads = [{"field": f, "output": f, "labels": names(f) if f != "garment" else ["no", "yes"],
@@ -154,6 +164,8 @@ def manifest(out, version, calibration, figures):
             "heads": heads,
             "text": {"file": "text.xml", "tokenizer": "tokenizer.xml", "inputs": {"ids": "input_ids", "mask": "attention_mask"},
                      "output": "embedding", "max_tokens": MAX_TOKENS},
+            **({"pieces": {"score": PIECE_OUTPUTS[0], "box": PIECE_OUTPUTS[1], "grid": GRID, "stride": STRIDE,
+                           "threshold": threshold, "nms": NMS}} if threshold else {}),
             "precision": "f32", "figures": figures}
 
 
@@ -162,6 +174,7 @@ def main():
     ap.add_argument("--checkpoint", type=Path, default=WORK / "locked.pt", help="joint.pt or locked.pt")
     ap.add_argument("--out", type=Path, required=True)
     ap.add_argument("--version", default="1.0.0")
+    ap.add_argument("--pieces", type=Path, default=WORK / "pieces.pt", help="the detector, if it was trained on this backbone")
     o = ap.parse_args()
     o.out.mkdir(parents=True, exist_ok=True)
     state = torch.load(o.checkpoint, map_location="cpu", weights_only=True)
@@ -173,9 +186,10 @@ def main():
     text.load_state_dict(state["text"])
     calibration = calibrate.calibrate(tower.backbone, tower.heads)
     print(calibration)
-    export_image(tower, calibration, o.out)
+    detector, threshold = detector_for(tower.backbone, o.pieces)
+    export_image(tower, calibration, o.out, detector)
     export_text(text, tokenizer, o.out)
-    write = lambda figures: (o.out / "manifest.json").write_text(json.dumps(manifest(o.out, o.version, calibration, figures), indent=1) + "\n")
+    write = lambda figures: (o.out / "manifest.json").write_text(json.dumps(manifest(o.out, o.version, calibration, figures, threshold), indent=1) + "\n")
     write({})
     figures = agreement(tower, text, tokenizer, o.out)
     print(figures)

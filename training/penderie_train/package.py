@@ -25,7 +25,8 @@ class Package:
         image = self.manifest["image"]
         x = (pixels.astype(np.float32) - np.float32(image["mean"])) / np.float32(image["std"])
         found = self.image({image["input"]: np.ascontiguousarray(x.transpose(0, 3, 1, 2))})
-        names = [image["embedding"]] + [h["output"] for h in self.manifest["heads"]]
+        pieces = self.manifest.get("pieces", {})
+        names = [image["embedding"]] + [h["output"] for h in self.manifest["heads"]] + [pieces[k] for k in ("score", "box") if k in pieces]
         return {n: found[n].copy() for n in names}
 
     def tokens(self, texts):

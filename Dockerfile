@@ -11,7 +11,7 @@ RUN make all && make install PREFIX=/opt/penderie
 FROM debian:12-slim
 RUN apt-get update \
     && apt-get install -y --no-install-recommends ca-certificates libjansson4 libsodium23 libsqlite3-0 libvips42 \
-       libmicrohttpd12 libgnutls30 libcurl4 libcairo2 libexpat1 libstemmer0d libgomp1 libopenblas0-pthread zlib1g \
+       libjpeg62-turbo libmicrohttpd12 libgnutls30 libcurl4 libcairo2 libexpat1 libstemmer0d libgomp1 libopenblas0-pthread zlib1g \
     && rm -rf /var/lib/apt/lists/* \
     && useradd --system --home /var/lib/penderie --create-home --shell /usr/sbin/nologin penderie
 COPY --from=build /opt/penderie /usr/local
@@ -19,5 +19,7 @@ USER penderie
 VOLUME /var/lib/penderie
 EXPOSE 8443
 ENV PENDERIE_HTTP_ADDRESS=0.0.0.0
+# Another port belongs into PENDERIE_HTTP_PORT, where this asks too.
+HEALTHCHECK --interval=30s --timeout=10s --start-period=60s CMD ["penderie", "serve", "--check"]
 ENTRYPOINT ["penderie"]
 CMD ["serve", "--data", "/var/lib/penderie"]

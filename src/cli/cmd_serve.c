@@ -1,8 +1,11 @@
 /* penderie serve: the HTTPS service. */
 #include "app/app.h"
 #include "cli/cli.h"
+#include "http/http.h"
 
 #include <stdio.h>
+
+enum { CHECK_TIMEOUT_MS = 5000 };
 
 static enum rc run(int argc, char **argv, struct err *err);
 
@@ -13,7 +16,9 @@ const struct cli_command cli_serve = {
     .details =
         "Listens on https://localhost:8443 unless told otherwise. The first start makes a self-signed\n"
         "certificate (DATA/tls) and the staff's token (DATA/keys/admin.token). SIGHUP reads settings and\n"
-        "certificate again; SIGTERM lets running requests end. `penderie config` lists all settings.",
+        "certificate again; SIGTERM lets running requests end. `penderie config` lists all settings.\n"
+        "With --check nothing is served: the server that runs with these settings on this machine is asked\n"
+        "whether it is ready, and the exit status says so (0 ready, 1 not).",
     .run = run,
 };
 
@@ -39,11 +44,13 @@ static enum rc run(int argc, char **argv, struct err *err)
     const char *data = NULL;
     struct cli_list sets = {0};
     struct sources from = {.sets = &sets};
+    bool check = false;
     const struct cli_option options[] = {
         {"data", CLI_STRING, "DIR", "the data folder of this house (or the setting data_dir)", &data, false},
         {"config", CLI_STRING, "FILE", "read settings from FILE", &from.file, false},
         {"set", CLI_LIST, "KEY=VALUE", "change one setting", &sets, false},
         {"port", CLI_STRING, "N", "the same as --set http_port=N", &from.port, false},
+        {"check", CLI_FLAG, NULL, "ask a running server whether it is ready", &check, false},
         {0},
     };
     char **operands;
@@ -54,7 +61,12 @@ static enum rc run(int argc, char **argv, struct err *err)
     if (rc || help) return rc;
     rc = read_settings(&from, &config, err);
     struct app_serve_options serve = {.reload = read_settings, .ctx = &from};
-    if (!rc) rc = app_serve(config, cli_modules, data, &serve, err);
+    if (!rc && check) {
+        rc = http_check(config, CHECK_TIMEOUT_MS, err);
+        if (!rc) puts("ready");
+    } else if (!rc) {
+        rc = app_serve(config, cli_modules, data, &serve, err);
+    }
     config_destroy(config);
     return rc;
 }

@@ -58,9 +58,16 @@ class Server:
     def log(self):
         return self.log_path.read_text(errors="replace")
 
-    def start(self, wait=60):
+    def launch(self, **kw):
+        """Starts the process and does not wait; `kw` for Popen."""
         with open(self.log_path, "ab") as log:
-            self.process = subprocess.Popen(self.command, stdout=log, stderr=log, env=self.env)
+            self.process = subprocess.Popen(self.command, stdout=log, stderr=log, env=self.env, **kw)
+
+    def start(self, wait=60, **kw):
+        self.launch(**kw)
+        return self.wait_until_up(wait)
+
+    def wait_until_up(self, wait=60):
         until = time.monotonic() + wait
         while time.monotonic() < until:
             if self.process.poll() is not None:

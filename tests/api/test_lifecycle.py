@@ -9,7 +9,7 @@ import subprocess
 import threading
 import time
 
-from penderie import BINARY, problem
+from penderie import BINARY, LONG, Server, problem
 
 
 def certificate_of(server):
@@ -158,6 +158,78 @@ def test_two_processes_on_one_house(fresh):
         assert a.get("/readyz").json()["ready"] and b.get("/readyz").json()["ready"]
         assert a.token == b.token
         assert b.get("/metrics", headers={**a.staff, "X-Forwarded-For": "203.0.113.9"}).status_code == 200
+
+
+def test_four_first_starts_at_once(tmp_path):
+    """A fresh data folder: one token, one certificate, one of each key, whoever makes them; all serve."""
+    for attempt in range(8 if LONG else 1):
+        servers = [Server(tmp_path / str(attempt)) for _ in range(4)]
+        try:
+            for s in servers:
+                s.launch()
+            for s in servers:
+                s.wait_until_up(180)  # four models are made ready at once
+            assert len({certificate_of(s) for s in servers}) == 1
+            for s in servers:  # whoever wrote it, all have read the same token
+                assert s.get("/metrics", headers={**s.staff, "X-Forwarded-For": "203.0.113.9"}).status_code == 200
+                assert s.get("/readyz").json()["ready"]
+            logs = "".join(s.log() for s in servers)
+            assert logs.count("made the staff's token") == 1 and logs.count("made a self-signed certificate") == 1
+        finally:
+            for s in servers:
+                s.stop()
+
+
+def check(server, *more):
+    p = subprocess.run([BINARY, "serve", "--check", "--port", str(server.port), *more], capture_output=True, text=True,
+                       timeout=30)
+    return p.returncode, p.stdout + p.stderr
+
+
+def test_check_asks_a_running_server(fresh):
+    s = fresh()
+    status, text = check(s)
+    assert status == 1 and "nothing answers" in text
+    with s:
+        assert check(s) == (0, "ready\n")
+        assert check(s, "--set", "http_address=0.0.0.0") == (0, "ready\n")
+    assert check(s)[0] == 1
+    status, text = check(s, "--port", "0")  # the later one counts
+    assert status == 2 and "http_port" in text
+
+
+def test_check_sees_what_is_not_well(fresh):
+    """Alive, yet without its tables: not ready, and says what."""
+    with fresh() as s:
+        for name in ("catalog.db", "catalog.db-wal", "catalog.db-shm"):
+            (s.data / name).unlink(missing_ok=True)
+        (s.data / "catalog.db").write_bytes(b"not a database" * 1000)
+        status, text = check(s)
+        if status:  # open connections may go on with the file that they have
+            assert "catalog" in text
+        s.send(signal.SIGSTOP)
+        try:
+            began = time.monotonic()
+            status, text = check(s)
+            assert status == 1 and time.monotonic() - began < 15
+        finally:
+            s.send(signal.SIGCONT)
+
+
+def test_open_files_are_raised_and_checked(fresh):
+    def files(soft, hard):
+        return lambda: resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
+
+    s = fresh()
+    s.start(preexec_fn=files(128, 8192))
+    assert resource.prlimit(s.process.pid, resource.RLIMIT_NOFILE) == (8192, 8192)
+    assert "open files" not in s.log()
+    s.stop()
+    s.start(preexec_fn=files(400, 400))
+    assert "http_connections is 4000" in s.log() and "LimitNOFILE" in s.log()
+    s.stop()
+    s.launch(preexec_fn=files(200, 200))
+    assert s.process.wait(60) == 2 and "too few to serve" in s.log()
 
 
 def test_killed_and_started_again(fresh):

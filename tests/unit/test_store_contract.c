@@ -875,6 +875,42 @@ static void test_backup(void **state)
     assert_int_not_equal(store_backup(store, path, &err), RC_OK);
 }
 
+/* A table without row order gives its rows in the order of the key and is otherwise like any other; store_forget()
+ * loses nothing that is there. */
+static void test_no_row_order(void **state)
+{
+    (void)state;
+    static const struct migration list[] = {
+        {"contract", 1,
+         "CREATE TABLE t_shuffled (id TEXT NOT NULL PRIMARY KEY, n INTEGER NOT NULL) /* no row order */;"
+         "CREATE INDEX t_shuffled_n ON t_shuffled (n)"},
+        {0}};
+    static const char *const ids[] = {"q", "a", "z", "m"};
+    struct store_tx *tx;
+    struct store_rows *rows;
+    bool more;
+    OK(store_migrate(store, "shuffled", list, &err));
+    OK(store_migrate(store, "shuffled", list, &err)); /* recorded as it is written here */
+    OK(store_begin(store, STORE_WRITE, &tx, &err));
+    OK(store_exec(tx, "DELETE FROM t_shuffled", STORE_NO_ARGS, NULL, &err));
+    for (int i = 0; i < 4; i++)
+        OK(store_exec(tx, "INSERT INTO t_shuffled (id, n) VALUES (?1, ?2)",
+                      STORE_ARGS(STORE_Z(ids[i]), STORE_I(i)), NULL, &err));
+    OK(store_exec(tx, "INSERT INTO t_shuffled (id, n) VALUES ('a', 7) ON CONFLICT (id) DO UPDATE SET n = excluded.n",
+                  STORE_NO_ARGS, NULL, &err));
+    OK(store_commit(tx, &err));
+    OK(store_forget(store, &err));
+    OK(store_begin(store, STORE_READ, &tx, &err));
+    OK(store_query(tx, "SELECT id FROM t_shuffled ORDER BY id", STORE_NO_ARGS, &rows, &err));
+    for (int i = 0; i < 4; i++) {
+        OK(store_next(rows, &more, &err));
+        assert_true(more && str_eq(store_text(rows, 0), (struct str){"amqz" + i, 1}));
+    }
+    store_rows_close(rows);
+    store_rollback(tx);
+    assert_int_equal(number("SELECT n FROM t_shuffled WHERE id = 'a'"), 7);
+}
+
 int main(void)
 {
 #define T(name) cmocka_unit_test_setup(name, empty_tables)
@@ -902,6 +938,7 @@ int main(void)
         T(test_migrations),
         T(test_migrate_at_once),
         T(test_backup),
+        T(test_no_row_order),
     };
     return cmocka_run_group_tests(tests, set_up, tear_down);
 }

@@ -215,10 +215,78 @@ static void test_many_readers(void **state)
     store_close(s);
 }
 
+/* How often `needle` stands in the file and in its log. */
+static int traces(const char *needle)
+{
+    int found = 0;
+    for (int i = 0; i < 2; i++) {
+        char file[140], *p = NULL;
+        size_t n = 0;
+        snprintf(file, sizeof file, "%s%s", path, i ? "-wal" : "");
+        if (fs_read(file, 1 << 24, &p, &n, NULL)) continue;
+        for (char *at = p; (at = memmem(at, n - (size_t)(at - p), needle, strlen(needle))); at++)
+            found++;
+        free(p);
+    }
+    return found;
+}
+
+static void run_one(struct store *s, const char *sql)
+{
+    struct store_tx *tx;
+    OK(store_begin(s, STORE_WRITE, &tx, &err));
+    OK(store_exec(tx, sql, STORE_NO_ARGS, NULL, &err));
+    OK(store_commit(tx, &err));
+}
+
+/* With `overwrite`, what was deleted or replaced is in no byte of the files after store_forget(); and the rows of a table
+ * without row order lie in the order of the key. */
+static void test_forget(void **state)
+{
+    (void)state;
+    static const struct migration list[] = {
+        {"file", 1,
+         "CREATE TABLE p (id TEXT NOT NULL PRIMARY KEY, b BLOB) /* no row order */;"
+         "CREATE TABLE q (id INTEGER NOT NULL PRIMARY KEY, s TEXT)"},
+        {0}};
+    const struct store_options options = {.name = "file", .busy_ms = 200, .overwrite = true};
+    struct store *s;
+    struct store_tx *reader;
+    int64_t n;
+    OK(store_open(url, &options, &s, &err));
+    OK(store_migrate(s, "file", list, &err));
+    run_one(s, "INSERT INTO p (id, b) VALUES ('zz-last', 'kept-bytes'), ('aa-first', 'secret-bytes-one')");
+    run_one(s, "INSERT INTO q (id, s) VALUES (1, 'secret-bytes-two')");
+    OK(store_forget(s, &err)); /* into the file */
+    assert_int_equal(traces("secret-bytes"), 2);
+    run_one(s, "DELETE FROM p WHERE id = 'aa-first'");
+    run_one(s, "UPDATE q SET s = 'short'");
+    assert_true(traces("secret-bytes") > 0); /* else this shows nothing */
+
+    OK(store_begin(s, STORE_READ, &reader, &err)); /* one that sees the state with them gone is no hindrance */
+    OK(store_get_i64(reader, "SELECT count(*) FROM p", STORE_NO_ARGS, &n, NULL, &err));
+    assert_int_equal(n, 1);
+    enum rc busy = store_forget(s, &err);
+    assert_true(busy == RC_OK || busy == RC_BUSY);
+    store_rollback(reader);
+    OK(store_forget(s, &err));
+    assert_int_equal(traces("secret-bytes"), 0);
+    assert_int_equal(traces("aa-first"), 0);
+    assert_true(traces("kept-bytes") == 1);
+
+    OK(store_begin(s, STORE_READ, &reader, &err));
+    OK(store_get_i64(reader,
+                     "SELECT count(*) FROM sqlite_schema WHERE sql LIKE 'CREATE TABLE p %)%WITHOUT ROWID'",
+                     STORE_NO_ARGS, &n, NULL, &err));
+    assert_int_equal(n, 1);
+    store_rollback(reader);
+    store_close(s);
+}
+
 int main(void)
 {
 #define T(name) cmocka_unit_test_setup(name, fresh)
     const struct CMUnitTest tests[] = {T(test_mode), T(test_missing_and_foreign), T(test_damaged),
-                                       T(test_disk_full), T(test_many_readers)};
+                                       T(test_disk_full), T(test_many_readers), T(test_forget)};
     return cmocka_run_group_tests(tests, set_up, tear_down);
 }

@@ -43,6 +43,9 @@ enum rc privacy_collect(struct app *app, struct str person, struct jout *out, st
  * is kept as that day's, and appended to `report` as JSON. */
 enum rc privacy_purge(struct app *app, bool dry_run, struct buf *report, struct err *err) MUST_USE;
 
+/* Settings, how many are warned, and the reports of the last 31 days: schema "Retention". */
+enum rc privacy_report(struct app *app, struct jout *out, struct err *err) MUST_USE;
+
 /* The data map (docs/privacy/data-map.md), written from the `data` of all modules. */
 enum rc privacy_map(const struct module *const *modules, struct buf *out, struct err *err) MUST_USE;
 

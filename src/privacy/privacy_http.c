@@ -295,7 +295,7 @@ static enum rc get_alerts(struct http_request *rq, struct http_response *rs, str
 static enum rc get_retention(struct http_request *rq, struct http_response *rs, struct err *err)
 {
     enum rc rc = audit_request(rq, "retention.read", STR_NONE, "ok", err);
-    return rc ? rc : retention_write(rq->app, &rs->json, err);
+    return rc ? rc : privacy_report(rq->app, &rs->json, err);
 }
 
 static enum rc get_receipt_key(struct http_request *rq, struct http_response *rs, struct err *err)

@@ -155,8 +155,6 @@ void zip_destroy(struct zip *z);
 
 /* retention.c */
 extern const struct job_kind purge_job;
-enum rc retention_write(struct app *app, struct jout *out,
-                        struct err *err) MUST_USE; /* settings and last reports */
 /* Enqueues today's purge when its hour has come and it has not been. */
 enum rc retention_due(struct app *app, struct err *err) MUST_USE;
 

@@ -357,7 +357,7 @@ static void write_settings(const struct config *c, struct jout *out)
     jout_end(out);
 }
 
-enum rc retention_write(struct app *app, struct jout *out, struct err *err)
+enum rc privacy_report(struct app *app, struct jout *out, struct err *err)
 {
     struct store_tx *tx = NULL;
     struct store_rows *rows = NULL;

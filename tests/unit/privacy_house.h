@@ -19,6 +19,13 @@ static struct app app;
 static char house_dir[512];
 static int box_fails; /* so many calls of consent_withdrawn and erase_user fail before one works */
 
+static void (*on_step)(void); /* called where an erasure passes by */
+
+static inline void step(void)
+{
+    if (on_step) on_step();
+}
+
 static const struct migration box_migrations[] = {
     {"wardrobe", 1,
      "CREATE TABLE box_thing (id TEXT NOT NULL PRIMARY KEY, person TEXT NOT NULL, sealed BLOB NOT NULL)"
@@ -46,8 +53,9 @@ static inline int64_t number(struct store *s, const char *sql)
     struct store_tx *tx = NULL;
     int64_t n = -1;
     assert_ok(store_begin(s, STORE_READ, &tx, &err));
-    assert_ok(store_get_i64(tx, sql, STORE_NO_ARGS, &n, NULL, &err));
+    enum rc rc = store_get_i64(tx, sql, STORE_NO_ARGS, &n, NULL, &err);
     store_rollback(tx);
+    if (rc) fail_msg("%s: %s", sql, err.message);
     return n;
 }
 
@@ -137,6 +145,7 @@ static enum rc box_files(struct app *a, const char *user, module_give_file give,
 static enum rc box_erase(struct app *a, const char *user, struct err *e)
 {
     char name[VAULT_PSEUDONYM_CHARS + 1];
+    step();
     if (box_fails > 0 && box_fails--) return err_set(e, RC_IO, "the box is stuck");
     box_name(str_of(user), name);
     return one(a->wardrobe, "DELETE FROM box_thing WHERE person = ?1", STORE_ARGS(STORE_Z(name)), e);
@@ -172,6 +181,7 @@ static const struct module box_module = {.name = "box",
 
 static enum rc fake_ident_erase(struct app *a, const char *user, struct err *e)
 {
+    step();
     return one(a->identity, "DELETE FROM account WHERE id = ?1", STORE_ARGS(STORE_Z(user)), e);
 }
 static const struct module fake_ident = {

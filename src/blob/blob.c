@@ -56,3 +56,5 @@ bool blob_exists(struct blob *b, const char *key)
 {
     return check_key(key, NULL) == RC_OK && b->ops->exists(b, key);
 }
+
+enum rc blob_sync(struct blob *b, struct err *err) { return b->ops->sync(b, err); }

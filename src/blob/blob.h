@@ -13,8 +13,10 @@ struct blob;
 enum rc blob_open(const char *url, struct blob **out, struct err *err) MUST_USE;
 void blob_close(struct blob *b);
 /* Whole or not at all; an existing key is replaced. `lazy`: may be lost on power failure but never torn
- * (for what can be made again, as thumbnails). */
+ * (for what can be made again, and for many at once before a blob_sync()). */
 enum rc blob_put(struct blob *b, const char *key, struct str bytes, bool lazy, struct err *err) MUST_USE;
+/* From here on, all that lazy puts wrote before survives a power failure: one wait for many of them. */
+enum rc blob_sync(struct blob *b, struct err *err) MUST_USE;
 /* Caller frees *p with free(). RC_NOT_FOUND. */
 enum rc blob_get(struct blob *b, const char *key, size_t max_bytes, char **p, size_t *n,
                  struct err *err) MUST_USE;

@@ -4,9 +4,9 @@
  *   ROOT/ab/cd/NAME    ab and cd are the first two bytes of the key's SHA-256 in hex (65,536 folders at
  *                      most, so that none grows long); NAME is the key with ',' for '/'
  *   ROOT/ab/cd/NAME~   the same for a lazy put: the bytes and 8 bytes of their SHA-256 behind them
- *   ROOT/tmp/          files being written
+ *   ROOT/tmp/          files being written, named after the process that writes
  *
- * A file is written in tmp/ and renamed into place. A put is synced (file, then folder) before it
+ * A file is written in tmp/ and renamed into place. A put is synced (file, then folders) before it
  * returns. A lazy one is not, and after a power failure a file system may show its name with bytes
  * missing; the checksum turns that into "not there", which is what lazy promises. Lazy and firm bytes
  * have different names so that firm ones stay plain files that any tool can read. A firm put removes
@@ -20,6 +20,7 @@
 #include "base/clock.h"
 #include "base/fs.h"
 #include "base/log.h"
+#include "base/proc.h"
 #include "crypt/crypt.h"
 
 #include <dirent.h>
@@ -45,6 +46,7 @@ struct folder {
     char root[ROOT_BYTES];
     _Atomic uint64_t next_tmp;
     uint64_t nonce; /* sets this process's names in tmp/ apart */
+    char owner[PROC_OWNER_BYTES];
 };
 
 struct place {
@@ -69,7 +71,14 @@ static void find_place(const struct folder *f, const char *key, struct place *ou
     snprintf(out->lazy, sizeof out->lazy, "%s/%.2s/%.2s/%s~", f->root, hex, hex + 2, name);
 }
 
-/* What a crash left behind. Younger files may belong to another process that is writing now. */
+/* Names in tmp/ are "OWNER NONCE-NUMBER": those of a process that has ended can go at once. */
+static bool of_the_dead(const char *name)
+{
+    struct str rest = str_of(name), owner = str_split(&rest, ' ');
+    return rest.n && proc_owner_gone(owner);
+}
+
+/* What a crash left behind. Other young files may belong to another process that is writing now. */
 static void remove_stale(const struct folder *f)
 {
     char dir[PATH_BYTES], path[PATH_BYTES + 256];
@@ -81,7 +90,7 @@ static void remove_stale(const struct folder *f)
         struct stat st;
         snprintf(path, sizeof path, "%s/%s", dir, e->d_name);
         if (lstat(path, &st) || !S_ISREG(st.st_mode)) continue;
-        if ((int64_t)st.st_mtime * 1000 > clock_now_ms() - STALE_MS) continue;
+        if (!of_the_dead(e->d_name) && (int64_t)st.st_mtime * 1000 > clock_now_ms() - STALE_MS) continue;
         removed += unlink(path) == 0;
     }
     closedir(d);
@@ -99,6 +108,7 @@ static enum rc folder_open(const char *rest, struct blob **out, struct err *err)
     f->base.ops = &blob_folder_ops;
     snprintf(f->root, sizeof f->root, "%s", rest);
     crypt_random(&f->nonce, sizeof f->nonce);
+    proc_owner(f->owner);
     snprintf(tmp, sizeof tmp, "%s/tmp", f->root);
     enum rc rc = fs_mkdirs(tmp, 0700, err);
     if (rc) {
@@ -141,7 +151,7 @@ static enum rc write_tmp(struct folder *f, struct str bytes, bool lazy, char tmp
     if (lazy) crypt_sha256(bytes, digest);
     do { /* a name can only be taken where a process forked after it had opened the folder */
         uint64_t number = atomic_fetch_add(&f->next_tmp, 1);
-        snprintf(tmp, PATH_BYTES, "%s/tmp/%016llx-%llu", f->root, (unsigned long long)f->nonce,
+        snprintf(tmp, PATH_BYTES, "%s/tmp/%s %016llx-%llu", f->root, f->owner, (unsigned long long)f->nonce,
                  (unsigned long long)number);
         fd = open(tmp, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
     } while (fd < 0 && errno == EEXIST);
@@ -154,18 +164,22 @@ static enum rc write_tmp(struct folder *f, struct str bytes, bool lazy, char tmp
 }
 
 /* Renames tmp into place, making the two folders at their first blob. */
-static enum rc put_in_place(const struct folder *f, const char *tmp, const struct place *at, bool lazy,
-                            struct err *err)
+static enum rc put_in_place(const char *tmp, const struct place *at, bool lazy, struct err *err)
 {
     const char *path = lazy ? at->lazy : at->firm;
     if (rename(tmp, path) == 0) return RC_OK;
     if (errno != ENOENT) return err_errno(err, "cannot put %s in place", path);
     if (mkdir(at->outer, 0700) && errno != EEXIST) return err_errno(err, "cannot make %s", at->outer);
     if (mkdir(at->dir, 0700) && errno != EEXIST) return err_errno(err, "cannot make %s", at->dir);
-    if (rename(tmp, path)) return err_errno(err, "cannot put %s in place", path);
-    if (lazy) return RC_OK;
-    enum rc rc = fs_sync_dir(f->root, err);
-    return rc ? rc : fs_sync_dir(at->outer, err);
+    return rename(tmp, path) ? err_errno(err, "cannot put %s in place", path) : RC_OK;
+}
+
+/* The folders on the way, too: a lazy put, or one of another process, may have made them just now. */
+static enum rc sync_way(const struct folder *f, const struct place *at, struct err *err)
+{
+    enum rc rc = fs_sync_dir(at->dir, err);
+    if (!rc) rc = fs_sync_dir(at->outer, err);
+    return rc ? rc : fs_sync_dir(f->root, err);
 }
 
 static enum rc folder_put(struct blob *b, const char *key, struct str bytes, bool lazy, struct err *err)
@@ -177,7 +191,7 @@ static enum rc folder_put(struct blob *b, const char *key, struct str bytes, boo
     if (lazy && fs_exists(at.firm)) lazy = false;
     enum rc rc = write_tmp(f, bytes, lazy, tmp, err);
     if (rc) return rc;
-    rc = put_in_place(f, tmp, &at, lazy, err);
+    rc = put_in_place(tmp, &at, lazy, err);
     if (rc) {
         unlink(tmp);
         return rc;
@@ -185,7 +199,7 @@ static enum rc folder_put(struct blob *b, const char *key, struct str bytes, boo
     if (lazy) return RC_OK;
     if (unlink(at.lazy) && errno != ENOENT)
         return err_errno(err, "cannot remove the blob's earlier bytes in %s", at.dir);
-    return fs_sync_dir(at.dir, err);
+    return sync_way(f, &at, err);
 }
 
 static enum rc get_lazy(const struct place *at, const char *key, size_t max_bytes, char **p, size_t *n,
@@ -247,6 +261,15 @@ static bool folder_exists(struct blob *b, const char *key)
     return fs_exists(at.firm) || fs_exists(at.lazy);
 }
 
+static enum rc folder_sync(struct blob *b, struct err *err)
+{
+    struct folder *f = folder_of(b);
+    int fd = open(f->root, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    enum rc rc = fd < 0 || syncfs(fd) ? err_errno(err, "cannot wait for the disk of %s", f->root) : RC_OK;
+    if (fd >= 0) close(fd);
+    return rc;
+}
+
 const struct blob_ops blob_folder_ops = {
     .scheme = "file",
     .open = folder_open,
@@ -255,4 +278,5 @@ const struct blob_ops blob_folder_ops = {
     .get = folder_get,
     .delete = folder_delete,
     .exists = folder_exists,
+    .sync = folder_sync,
 };

@@ -18,6 +18,7 @@ struct blob_ops {
     enum rc (*get)(struct blob *b, const char *key, size_t max_bytes, char **p, size_t *n, struct err *err);
     enum rc (*delete)(struct blob *b, const char *key, struct err *err);
     bool (*exists)(struct blob *b, const char *key);
+    enum rc (*sync)(struct blob *b, struct err *err);
 };
 
 struct blob {

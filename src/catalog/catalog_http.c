@@ -1,35 +1,18 @@
-/* The catalogue's routes, its settings, its metrics, and its background jobs. */
+/* The catalogue's routes and its settings. Those of imports are in import_job.c. */
 #include "catalog/catalog_internal.h"
 
 #include "base/app.h"
-#include "base/clock.h"
 #include "base/config.h"
-#include "base/fs.h"
-#include "base/jval.h"
-#include "base/log.h"
 #include "base/module.h"
 #include "blob/blob.h"
-#include "catalog/import.h"
 #include "crypt/crypt.h"
-#include "job/job.h"
 #include "lang/vocab.h"
-#include "metric/metric.h"
 
 #include <limits.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 enum { STAFF = HTTP_MERCHANDISER | HTTP_OPERATOR | HTTP_ADMIN, MAX_PICTURE_BYTES = 64 << 20 };
-
-static struct metric imports =
-    METRIC_COUNTER("penderie_imports_total", "Imports ended, by outcome.", "outcome");
-static struct metric rows_read = METRIC_COUNTER("penderie_import_rows_total", "Rows of feeds read.", NULL);
-static struct metric rows_rejected =
-    METRIC_COUNTER("penderie_import_rejected_total", "Rows of feeds rejected.", NULL);
-static struct metric pictures =
-    METRIC_COUNTER("penderie_import_pictures_total", "Pictures of feeds, by outcome.", "outcome");
-static struct metric *const metrics[] = {&imports, &rows_read, &rows_rejected, &pictures, NULL};
 
 static const struct config_key config[] = {
     {"import_picture_bytes", CONFIG_BYTES, "20m", 1024, 268435456, "The largest picture file an import reads."},
@@ -44,7 +27,7 @@ static const struct config_key config[] = {
 /* ---- products ---- */
 
 /* An ETag for a list or product that costs nothing: the generation is the state of the whole catalogue. */
-static enum rc begin_read(const struct http_request *rq, struct store_tx **tx, struct err *err)
+enum rc catalog_begin_read(const struct http_request *rq, struct store_tx **tx, struct err *err)
 {
     return store_begin(rq->app->catalog, STORE_READ, tx, err);
 }
@@ -102,7 +85,7 @@ static enum rc list_products(struct http_request *rq, struct http_response *rs, 
     struct str shop = http_param(rq, "shop");
     const char *shop_z = shop.n ? arena_strz(rq->arena, shop) : "";
     enum rc rc = read_cursor(http_param(rq, "cursor"), &after, err);
-    if (!rc) rc = begin_read(rq, &tx, err);
+    if (!rc) rc = catalog_begin_read(rq, &tx, err);
     if (!rc) rc = list_ids(tx, rq, after, limit + 1, ids, docs, &n, err); /* one more: is there a next page? */
     jout_object(&rs->json);
     jout_key(&rs->json, "items");
@@ -125,7 +108,7 @@ static enum rc get_product(struct http_request *rq, struct http_response *rs, st
 {
     struct store_tx *tx = NULL;
     struct str shop = http_param(rq, "shop");
-    enum rc rc = begin_read(rq, &tx, err);
+    enum rc rc = catalog_begin_read(rq, &tx, err);
     if (!rc)
         rc = catalog_write_product(tx, http_param(rq, "id"), shop.n ? arena_strz(rq->arena, shop) : "",
                                    &rs->json, err);
@@ -138,7 +121,7 @@ static enum rc get_product(struct http_request *rq, struct http_response *rs, st
 static enum rc get_offers(struct http_request *rq, struct http_response *rs, struct err *err)
 {
     struct store_tx *tx = NULL;
-    enum rc rc = begin_read(rq, &tx, err);
+    enum rc rc = catalog_begin_read(rq, &tx, err);
     if (!rc) rc = catalog_write_offers(tx, http_param(rq, "id"), &rs->json, err);
     store_rollback(tx);
     rs->etag = true;
@@ -187,7 +170,7 @@ static enum rc get_picture(struct http_request *rq, struct http_response *rs, st
     int64_t widths = 0;
     size_t n = 0;
     bool original = false;
-    enum rc rc = begin_read(rq, &tx, err);
+    enum rc rc = catalog_begin_read(rq, &tx, err);
     if (!rc) rc = look_up_picture(tx, sha, mime, &widths, err);
     store_rollback(tx);
     const char *name = rc ? NULL : arena_strz(rq->arena, sha);
@@ -215,7 +198,7 @@ static enum rc list_categories(struct http_request *rq, struct http_response *rs
     const char *const *names = NULL;
     size_t n = labels ? vocab_names(labels, VOCAB_CATEGORY, &names) : 0;
     struct store_tx *tx = NULL;
-    enum rc rc = begin_read(rq, &tx, err);
+    enum rc rc = catalog_begin_read(rq, &tx, err);
     jout_object(&rs->json);
     jout_key(&rs->json, "items");
     jout_array(&rs->json);
@@ -245,7 +228,7 @@ static enum rc list_shops(struct http_request *rq, struct http_response *rs, str
     struct store_tx *tx = NULL;
     struct store_rows *rows = NULL;
     bool more = false;
-    enum rc rc = begin_read(rq, &tx, err);
+    enum rc rc = catalog_begin_read(rq, &tx, err);
     if (!rc) rc = store_query(tx, "SELECT shop, name, city FROM shop ORDER BY name, shop", NULL, 0, &rows, err);
     jout_object(&rs->json);
     jout_key(&rs->json, "items");
@@ -269,317 +252,20 @@ static enum rc list_shops(struct http_request *rq, struct http_response *rs, str
     return rc;
 }
 
-/* ---- imports ---- */
-
-static void write_run(struct jout *out, const struct store_rows *rows)
-{
-    char at[25];
-    jout_object(out);
-    jout_kstr(out, "id", store_text(rows, 0));
-    jout_kstr(out, "feed", store_text(rows, 1));
-    jout_kstr(out, "state", store_text(rows, 2));
-    clock_rfc3339(store_i64(rows, 3), at);
-    jout_kz(out, "started", at);
-    if (!store_is_null(rows, 4)) clock_rfc3339(store_i64(rows, 4), at);
-    jout_kz(out, "ended", store_is_null(rows, 4) ? NULL : at);
-    jout_key(out, "counts");
-    jout_raw(out, store_text(rows, 5));
-    jout_key(out, "message");
-    if (store_is_null(rows, 6))
-        jout_null(out);
-    else
-        jout_str(out, store_text(rows, 6));
-    jout_end(out);
-}
-
-static enum rc list_imports(struct http_request *rq, struct http_response *rs, struct err *err)
-{
-    struct store_tx *tx = NULL;
-    struct store_rows *rows = NULL;
-    const struct store_value args[] = {STORE_I(http_param_i64(rq, "limit", 20))};
-    bool more = false;
-    enum rc rc = begin_read(rq, &tx, err);
-    if (!rc)
-        rc = store_query(tx,
-                         "SELECT id, feed, state, started_ms, ended_ms, counts, message FROM import_run"
-                         " ORDER BY started_ms DESC, id DESC LIMIT ?1",
-                         args, 1, &rows, err);
-    jout_object(&rs->json);
-    jout_key(&rs->json, "items");
-    jout_array(&rs->json);
-    while (!rc && !(rc = store_next(rows, &more, err)) && more)
-        write_run(&rs->json, rows);
-    jout_end(&rs->json);
-    jout_end(&rs->json);
-    store_rows_close(rows);
-    store_rollback(tx);
-    return rc;
-}
-
-static enum rc get_import(struct http_request *rq, struct http_response *rs, struct err *err)
-{
-    struct store_tx *tx = NULL;
-    struct store_rows *rows = NULL;
-    const struct store_value args[] = {STORE_S(http_param(rq, "id"))};
-    bool more = false;
-    enum rc rc = begin_read(rq, &tx, err);
-    if (!rc)
-        rc = store_query(
-            tx, "SELECT id, feed, state, started_ms, ended_ms, counts, message FROM import_run WHERE id = ?1",
-            args, 1, &rows, err);
-    if (!rc) rc = store_next(rows, &more, err);
-    if (!rc && !more) rc = err_set(err, RC_NOT_FOUND, "there is no such import");
-    if (!rc) write_run(&rs->json, rows);
-    store_rows_close(rows);
-    store_rollback(tx);
-    return rc;
-}
-
-/* A file name of DATA/incoming: no folders, no dots in front. */
-static bool plain_name(struct str s)
-{
-    if (!s.n || s.n > 200 || s.p[0] == '.') return false;
-    for (size_t i = 0; i < s.n; i++) {
-        char c = s.p[i];
-        if ((c < 'a' || c > 'z') && (c < 'A' || c > 'Z') && (c < '0' || c > '9') && !strchr("._- ", c))
-            return false;
-    }
-    return true;
-}
-
-static enum rc record_queued(struct app *app, const char *id, struct str feed, struct err *err)
-{
-    struct store_tx *tx = NULL;
-    const struct store_value args[] = {STORE_Z(id), STORE_S(feed), STORE_I(clock_now_ms())};
-    enum rc rc = store_begin(app->catalog, STORE_WRITE, &tx, err);
-    if (!rc)
-        rc = store_exec(tx,
-                        "INSERT INTO import_run (id, feed, state, started_ms) VALUES (?1, ?2, 'queued', ?3)"
-                        " ON CONFLICT (id) DO NOTHING",
-                        args, 3, NULL, err);
-    if (rc)
-        store_rollback(tx);
-    else
-        rc = store_commit(tx, err);
-    return rc;
-}
-
-struct import_request {
-    struct str feed, images, inventory, shops, columns; /* file names in DATA/incoming */
-    bool prune, force, temporary;                       /* temporary: removed when the import has ended */
-};
-
-static enum rc enqueue_import(struct http_request *rq, struct http_response *rs, const struct import_request *q,
-                              struct err *err)
-{
-    struct buf payload = BUF_INIT((size_t)1 << 16);
-    struct jout json = JOUT_INIT(&payload);
-    char id[JOB_ID_BYTES] = "";
-    const struct {
-        const char *key;
-        struct str value;
-    } names[] = {{"feed", q->feed},
-                 {"images", q->images},
-                 {"inventory", q->inventory},
-                 {"shops", q->shops},
-                 {"columns", q->columns}};
-    jout_object(&json);
-    for (size_t i = 0; i < 5; i++)
-        if (names[i].value.n) jout_kstr(&json, names[i].key, names[i].value);
-    jout_kbool(&json, "prune", q->prune);
-    jout_kbool(&json, "force", q->force);
-    jout_kbool(&json, "temporary", q->temporary);
-    jout_end(&json);
-    enum rc rc = buf_check(&payload, "the job", err);
-    const struct job_request job = {.kind = "import", .payload = buf_str(&payload)};
-    if (!rc) rc = job_enqueue(rq->app->ops, &job, id, err);
-    if (!rc) rc = record_queued(rq->app, id, q->feed, err);
-    buf_release(&payload);
-    if (rc) return rc;
-    const char *location = arena_printf(rq->arena, "/v1/imports/%s", id);
-    if (location) rc = http_add_header(rs, "Location", location, err);
-    jout_object(&rs->json);
-    jout_kz(&rs->json, "id", id);
-    jout_kz(&rs->json, "state", "queued");
-    jout_end(&rs->json);
-    return rc;
-}
-
-static enum rc incoming_path(const struct app *app, struct str name, char out[static PATH_MAX], struct err *err)
-{
-    if (!plain_name(name))
-        return err_set(err, RC_INVALID, "a file name has letters, digits, blanks and . _ - only");
-    int n = snprintf(out, PATH_MAX, "%s/incoming/%.*s", app->data_dir, STR_ARG(name));
-    return n < 0 || n >= PATH_MAX ? err_set(err, RC_INVALID, "the path is too long") : RC_OK;
-}
-
-static enum rc save_part(struct http_request *rq, const char *part_name, const char *stem, const char *suffix,
-                         struct str *out, struct err *err)
-{
-    char path[PATH_MAX];
-    const struct http_part *part = http_part(rq, part_name);
-    if (!part) return RC_OK;
-    if (!part->data.n) return err_set(err, RC_INVALID, "the part \"%s\" is empty", part_name);
-    char *name = arena_printf(rq->arena, "%s.%s%s", stem, part_name, suffix);
-    if (!name) return err_set(err, RC_NOMEM, "out of memory");
-    *out = str_of(name);
-    enum rc rc = incoming_path(rq->app, *out, path, err);
-    return rc ? rc : fs_write_atomic(path, part->data.p, part->data.n, 0600, err);
-}
-
-static bool flag_part(const struct http_request *rq, const char *name)
-{
-    const struct http_part *part = http_part(rq, name);
-    return part && (str_eqz(part->data, "true") || str_eqz(part->data, "1"));
-}
-
-static enum rc upload_import(struct http_request *rq, struct http_response *rs, struct err *err)
-{
-    char dir[PATH_MAX], stem[40];
-    uint8_t random[12];
-    struct import_request q = {.temporary = true};
-    const struct http_part *columns = http_part(rq, "columns");
-    if (!http_part(rq, "feed")) return err_set(err, RC_INVALID, "the part \"feed\" is missing");
-    if (columns) q.columns = columns->data;
-    q.prune = flag_part(rq, "prune");
-    q.force = flag_part(rq, "force");
-    crypt_random(random, sizeof random);
-    memcpy(stem, "upload-", 7);
-    crypt_hex(random, sizeof random, stem + 7);
-    snprintf(dir, sizeof dir, "%s/incoming", rq->app->data_dir);
-    enum rc rc = fs_mkdirs(dir, 0700, err);
-    if (!rc) rc = save_part(rq, "feed", stem, "", &q.feed, err);
-    if (!rc) rc = save_part(rq, "images", stem, ".zip", &q.images, err);
-    if (!rc) rc = save_part(rq, "inventory", stem, "", &q.inventory, err);
-    if (!rc) rc = save_part(rq, "shops", stem, "", &q.shops, err);
-    return rc ? rc : enqueue_import(rq, rs, &q, err);
-}
-
-static enum rc import_incoming(struct http_request *rq, struct http_response *rs, struct err *err)
-{
-    char path[PATH_MAX];
-    struct import_request q = {.feed = jval_str(jval_get(rq->json, "feed_path")),
-                               .images = jval_str(jval_get(rq->json, "images_path")),
-                               .inventory = jval_str(jval_get(rq->json, "inventory_path")),
-                               .shops = jval_str(jval_get(rq->json, "shops_path")),
-                               .columns = jval_str(jval_get(rq->json, "columns"))};
-    const struct str files[] = {q.feed, q.images, q.inventory, q.shops};
-    (void)jval_bool(jval_get(rq->json, "prune"), &q.prune);
-    (void)jval_bool(jval_get(rq->json, "force"), &q.force);
-    if (!q.feed.n) return err_set(err, RC_INVALID, "feed_path is missing");
-    for (size_t i = 0; i < 4; i++) {
-        if (!files[i].n) continue;
-        enum rc rc = incoming_path(rq->app, files[i], path, err);
-        if (rc) return rc;
-        if (!fs_exists(path))
-            return err_set(err, RC_UNPROCESSABLE, "there is no such file in the incoming folder");
-    }
-    return enqueue_import(rq, rs, &q, err);
-}
-
-/* ---- the jobs ---- */
-
-static void on_progress(void *ctx, const char *stage, int64_t done, int64_t total)
-{
-    job_progress(ctx, done, total, stage);
-}
-
-static bool on_stopped(void *ctx) { return job_cancelled(ctx); }
-
-static void count_result(enum rc rc, const struct catalog_import_result *r)
-{
-    metric_add(&imports, rc ? rc_name(rc) : "done", 1);
-    metric_add(&rows_read, NULL, (uint64_t)r->rows);
-    metric_add(&rows_rejected, NULL, (uint64_t)r->rejected);
-    metric_add(&pictures, "read", (uint64_t)r->pictures_read);
-    metric_add(&pictures, "reused", (uint64_t)r->pictures_reused);
-    metric_add(&pictures, "failed", (uint64_t)r->pictures_failed);
-}
-
-/* Names in the payload were checked when the job was made. */
-static const char *payload_path(const struct app *app, const struct jval *payload, const char *key,
-                                char out[static PATH_MAX])
-{
-    struct err err;
-    struct str name = jval_str(jval_get(payload, key));
-    return name.n && incoming_path(app, name, out, &err) == RC_OK ? out : NULL;
-}
-
-static enum rc finish_job(enum rc rc, const struct catalog_import_result *r, struct buf *result)
-{
-    count_result(rc, r);
-    if (!rc) {
-        struct jout json = JOUT_INIT(result);
-        catalog_import_write(r, &json);
-    }
-    return rc == RC_CONFLICT && !r->rows ? RC_BUSY : rc; /* another import is running: later */
-}
-
-static enum rc run_import_job(struct app *app, struct job *job, struct buf *result, struct err *err)
-{
-    const struct jval *payload = job_payload(job);
-    char(*path)[PATH_MAX] = calloc(4, PATH_MAX);
-    char *columns = NULL;
-    struct catalog_import_result counts = {0};
-    bool temporary = false;
-    if (!path) return err_set(err, RC_NOMEM, "out of memory");
-    struct str text = jval_str(jval_get(payload, "columns"));
-    if (text.n) columns = strndup(text.p, text.n);
-    struct catalog_import_options o = {.feed = payload_path(app, payload, "feed", path[0]),
-                                       .images = payload_path(app, payload, "images", path[1]),
-                                       .inventory = payload_path(app, payload, "inventory", path[2]),
-                                       .shops = payload_path(app, payload, "shops", path[3]),
-                                       .columns = columns,
-                                       .run_id = job_id(job),
-                                       .progress = on_progress,
-                                       .stopped = on_stopped,
-                                       .ctx = job};
-    (void)jval_bool(jval_get(payload, "prune"), &o.prune);
-    (void)jval_bool(jval_get(payload, "force"), &o.force);
-    (void)jval_bool(jval_get(payload, "temporary"), &temporary);
-    enum rc rc = finish_job(catalog_import(app, &o, &counts, err), &counts, result);
-    for (int i = 0; temporary && rc != RC_BUSY && rc != RC_STOPPED && i < 4; i++)
-        if (path[i][0]) unlink(path[i]);
-    free(columns);
-    free(path);
-    return rc;
-}
-
-static enum rc run_reembed_job(struct app *app, struct job *job, struct buf *result, struct err *err)
-{
-    struct catalog_import_result counts = {0};
-    const struct catalog_import_options o = {
-        .run_id = job_id(job), .progress = on_progress, .stopped = on_stopped, .ctx = job};
-    enum rc rc = catalog_reembed(app, &o, &counts, err);
-    return finish_job(rc, &counts, result);
-}
-
-/* Both wait their turn behind another import, which may take an hour: 30 tries, each a little later than the last. */
-static const struct job_kind import_kind = {.name = "import", .run = run_import_job, .max_attempts = 30};
-static const struct job_kind reembed_kind = {.name = "reembed", .run = run_reembed_job, .max_attempts = 30};
+/* ---- start and stop ---- */
 
 static enum rc start(struct app *app, struct err *err)
 {
-    char house[PATH_MAX], id[JOB_ID_BYTES];
-    bool needed = false;
+    char house[PATH_MAX];
     snprintf(house, sizeof house, "%s/vocabulary", app->data_dir);
     enum rc rc = vocab_open(NULL, house, &labels, err);
-    if (rc) return rc;
-    job_register(&import_kind);
-    job_register(&reembed_kind);
-    rc = catalog_needs_reembed(app, &needed, err);
-    if (rc || !needed) return rc;
-    const struct job_request job = {.kind = "reembed", .key = "reembed"};
-    log_info("catalog",
-             "the model is another than the catalogue's: pictures are embedded anew in the background");
-    return job_enqueue(app->ops, &job, id, err);
+    return rc ? rc : catalog_jobs_start(app, err);
 }
 
 static void stop(struct app *app)
 {
     (void)app;
-    job_unregister(&import_kind);
-    job_unregister(&reembed_kind);
+    catalog_jobs_stop();
     vocab_close(labels);
     labels = NULL;
 }
@@ -674,7 +360,7 @@ const struct http_route catalog_routes[] = {
      .operation = "uploadImport",
      .tag = "imports",
      .summary = "Import an uploaded feed, with its pictures as a zip file.",
-     .handler = upload_import,
+     .handler = catalog_upload_import,
      .roles = STAFF,
      .flags = HTTP_IDEMPOTENT,
      .body = HTTP_BODY_MULTIPART,
@@ -686,7 +372,7 @@ const struct http_route catalog_routes[] = {
      .operation = "importIncoming",
      .tag = "imports",
      .summary = "Import files that lie in the data folder's incoming folder.",
-     .handler = import_incoming,
+     .handler = catalog_import_incoming,
      .roles = STAFF,
      .flags = HTTP_IDEMPOTENT,
      .body = HTTP_BODY_JSON,
@@ -698,7 +384,7 @@ const struct http_route catalog_routes[] = {
      .operation = "listImports",
      .tag = "imports",
      .summary = "Imports, the newest first.",
-     .handler = list_imports,
+     .handler = catalog_list_imports,
      .roles = STAFF,
      .params = imports_params,
      .answer_schema = "ImportList"},
@@ -707,7 +393,7 @@ const struct http_route catalog_routes[] = {
      .operation = "getImport",
      .tag = "imports",
      .summary = "One import, with its counts.",
-     .handler = get_import,
+     .handler = catalog_get_import,
      .roles = STAFF,
      .params = import_params,
      .answer_schema = "Import"},
@@ -808,7 +494,7 @@ const struct http_schema catalog_schemas[] = {
 const struct module catalog_module = {.name = "catalog",
                                       .config = config,
                                       .migrations = catalog_migrations,
-                                      .metrics = metrics,
+                                      .metrics = catalog_import_metrics,
                                       .routes = catalog_routes,
                                       .schemas = catalog_schemas,
                                       .start = start,

@@ -46,4 +46,15 @@ enum rc catalog_no_product(struct str id, struct err *err);
 enum rc catalog_meta_get(struct store_tx *tx, const char *key, char *out, size_t cap, struct err *err) MUST_USE;
 enum rc catalog_meta_set(struct store_tx *tx, const char *key, const char *value, struct err *err) MUST_USE;
 
+/* ---- import_job.c: imports over HTTP and in the background ---- */
+
+extern struct metric *const catalog_import_metrics[];
+enum rc catalog_begin_read(const struct http_request *rq, struct store_tx **tx, struct err *err) MUST_USE;
+enum rc catalog_upload_import(struct http_request *rq, struct http_response *rs, struct err *err);
+enum rc catalog_import_incoming(struct http_request *rq, struct http_response *rs, struct err *err);
+enum rc catalog_list_imports(struct http_request *rq, struct http_response *rs, struct err *err);
+enum rc catalog_get_import(struct http_request *rq, struct http_response *rs, struct err *err);
+enum rc catalog_jobs_start(struct app *app, struct err *err) MUST_USE;
+void catalog_jobs_stop(void);
+
 #endif

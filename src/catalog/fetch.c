@@ -79,6 +79,7 @@ static curl_socket_t on_socket(void *ctx, curlsocktype purpose, struct curl_sock
         t->refused = true;
         return CURL_SOCKET_BAD;
     }
+    t->refused = false; /* another address of the name may do */
     return socket(address->family, address->socktype | SOCK_CLOEXEC, address->protocol);
 }
 
@@ -150,7 +151,7 @@ static void finish(struct transfer *t, CURLcode code)
     struct catalog_fetch *job = t->job;
     long status = 0;
     curl_easy_getinfo(t->easy, CURLINFO_RESPONSE_CODE, &status);
-    if (t->refused)
+    if (code && t->refused)
         snprintf(job->failed, sizeof job->failed, "the address is private; see --allow-private-addresses");
     else if (t->body.failed || code == CURLE_FILESIZE_EXCEEDED)
         snprintf(job->failed, sizeof job->failed, "the picture is too large");

@@ -5,7 +5,8 @@
  * of eight on a bounded queue; a worker reads, decodes, measures and stores the bytes of its batch, runs
  * the model once for all of them (with its own worker number), and puts the batch on the list of finished
  * ones (`lock`). Only the importing thread writes to the store: it takes that list whenever it comes by and
- * commits every few hundred pictures. Workers only read from the store. At most queue + workers batches are
+ * commits every few hundred pictures, once their files are on the disk. Where it waits for the workers, it wakes
+ * every second (`came`), to renew the lease and to see whether it should stop. Workers only read from the store. At most queue + workers batches are
  * under way, and a worker keeps no more than one original and eight reduced pictures: memory is bounded.
  *
  * A worker's failure that is no fault of the picture (a full disk, a failing model) ends the import.
@@ -24,8 +25,9 @@
 #include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
-enum { BATCH = 8, PAGE = 512, COMMIT = 256, BEST = 3 };
+enum { BATCH = 8, PAGE = 512, COMMIT = 512, BEST = 3 };
 
 struct picture {
     char *address, *stamp;       /* address NULL: only bring this sha to the model */
@@ -54,6 +56,8 @@ struct pipeline {
     unsigned workers;
     struct image_limits limits;
     pthread_mutex_t lock;
+    pthread_cond_t came;     /* a batch is finished */
+    size_t under_way;        /* under lock: batches pushed and not finished */
     struct batch *finished;  /* under lock */
     enum rc failed;          /* under lock */
     struct err err;          /* under lock */
@@ -103,8 +107,9 @@ static enum rc store_bytes(struct pipeline *pipe, struct picture *p, struct err 
     char key[CATALOG_BLOB_KEY_BYTES];
     struct blob *blobs = pipe->im->app->blobs;
     catalog_blob_key(p->sha, 0, key);
-    enum rc rc =
-        blob_exists(blobs, key) ? RC_OK : blob_put(blobs, key, (struct str){p->bytes.p, p->bytes.n}, true, err);
+    /* Without a row, a file that is there may be a torn one of an import that ended with the power. */
+    bool kept = p->has_row && blob_exists(blobs, key);
+    enum rc rc = kept ? RC_OK : blob_put(blobs, key, (struct str){p->bytes.p, p->bytes.n}, true, err);
     if (p->has_row) return rc; /* the smaller ones are there */
     if (!rc && p->made.w240.n) {
         catalog_blob_key(p->sha, 240, key);
@@ -116,6 +121,8 @@ static enum rc store_bytes(struct pipeline *pipe, struct picture *p, struct err 
         rc = blob_put(blobs, key, buf_str(&p->made.w640), true, err);
         p->widths |= CATALOG_WIDTH_640;
     }
+    buf_release(&p->made.w240);
+    buf_release(&p->made.w640);
     return rc;
 }
 
@@ -259,6 +266,8 @@ static void run_batch(void *task, unsigned worker)
     }
     b->next = pipe->finished;
     pipe->finished = b;
+    pipe->under_way--;
+    pthread_cond_signal(&pipe->came);
     pthread_mutex_unlock(&pipe->lock);
 }
 
@@ -299,12 +308,22 @@ static enum rc write_picture(struct pipeline *pipe, struct store_tx *tx, const s
         args, 11, NULL, err);
 }
 
-/* A picture that cannot be read now keeps what was read from there before. */
-static enum rc write_source(struct store_tx *tx, const struct picture *p, struct err *err)
+/* A failure is remembered together with the limit it was met under: a higher one tries again. */
+static void failure_stamp(const struct pipeline *pipe, const char *stamp, char out[static CATALOG_STAMP_BYTES])
 {
+    snprintf(out, CATALOG_STAMP_BYTES, "%.250s within %zu", stamp, pipe->limits.max_bytes);
+}
+
+/* A picture that cannot be read now keeps what was read from there before. */
+static enum rc write_source(struct pipeline *pipe, struct store_tx *tx, const struct picture *p,
+                            struct err *err)
+{
+    char with_limit[CATALOG_STAMP_BYTES];
     bool failed = p->bytes.failed[0];
+    failure_stamp(pipe, p->bytes.stamp, with_limit);
     const struct store_value args[] = {STORE_Z(p->address), p->sha[0] ? STORE_Z(p->sha) : STORE_NIL,
-                                       STORE_Z(p->bytes.stamp), failed ? STORE_Z(p->bytes.failed) : STORE_NIL};
+                                       STORE_Z(failed ? with_limit : p->bytes.stamp),
+                                       failed ? STORE_Z(p->bytes.failed) : STORE_NIL};
     return store_exec(tx,
                       "INSERT INTO source (address, sha, stamp, failed) VALUES (?1, ?2, ?3, ?4)"
                       " ON CONFLICT (address) DO UPDATE SET sha = coalesce(excluded.sha, source.sha),"
@@ -339,7 +358,7 @@ static enum rc write_one(struct pipeline *pipe, struct store_tx *tx, struct pict
     }
     if (p->decoded && !p->has_row) rc = write_picture(pipe, tx, p, err);
     if (!rc && p->vector) rc = write_embedding(pipe, tx, p, err);
-    if (!rc && p->address) rc = write_source(tx, p, err);
+    if (!rc && p->address) rc = write_source(pipe, tx, p, err);
     if (rc) return rc;
     if (p->bytes.failed[0] && p->address)
         return report_failure(im, tx, str_of(p->address), p->bytes.failed, err);
@@ -373,7 +392,8 @@ static enum rc collect(struct pipeline *pipe, bool all, struct err *err)
     if (!rc) rc = import_renew(pipe->im, err); /* slow web pictures must not outlast the lease */
     if (rc || !pipe->unwritten || (!all && pipe->n_unwritten < COMMIT)) return rc;
     struct store_tx *tx = NULL;
-    rc = store_begin(pipe->im->store, STORE_WRITE, &tx, err);
+    rc = blob_sync(pipe->im->app->blobs, err);
+    if (!rc) rc = store_begin(pipe->im->store, STORE_WRITE, &tx, err);
     for (struct batch *b = pipe->unwritten; !rc && b; b = b->next)
         for (size_t i = 0; !rc && i < b->n; i++)
             rc = write_one(pipe, tx, &b->picture[i], err);
@@ -391,17 +411,47 @@ static enum rc collect(struct pipeline *pipe, bool all, struct err *err)
     return rc ? rc : import_renew(pipe->im, err);
 }
 
+/* Returns when fewer than n batches are under way. A picture from the web may take minutes: meanwhile what is
+ * finished is taken, and the lease renewed. */
+static enum rc wait_below(struct pipeline *pipe, size_t n, struct err *err)
+{
+    for (;;) {
+        struct timespec at;
+        pthread_mutex_lock(&pipe->lock);
+        clock_gettime(CLOCK_REALTIME, &at);
+        at.tv_sec++;
+        int timed_out = 0;
+        while (pipe->under_way >= n && !timed_out)
+            timed_out = pthread_cond_timedwait(&pipe->came, &pipe->lock, &at);
+        bool below = pipe->under_way < n;
+        pthread_mutex_unlock(&pipe->lock);
+        enum rc rc = below ? RC_OK : collect(pipe, false, err);
+        if (below || rc) return rc;
+        if (import_stopped(pipe->im))
+            return err_set(err, RC_STOPPED, "interrupted; the next import goes on from here");
+    }
+}
+
 static enum rc push_filling(struct pipeline *pipe, struct err *err)
 {
+    enum rc rc = pipe->filling ? wait_below(pipe, (size_t)2 * pipe->workers, err) : RC_OK;
     struct batch *b = pipe->filling;
-    if (!b) return RC_OK;
+    if (rc || !b) return rc;
     pipe->filling = NULL;
-    enum rc rc = queue_push_wait(pipe->queue, run_batch, b, err);
-    if (rc) {
-        batch_destroy(b);
-        return rc;
-    }
+    pthread_mutex_lock(&pipe->lock);
+    pipe->under_way++;
+    pthread_mutex_unlock(&pipe->lock);
+    rc = queue_push(pipe->queue, run_batch, b, err);
+    ASSERT(!rc); /* there is room for as many as may be under way */
     return collect(pipe, false, err);
+}
+
+/* All that was added, done and written. */
+static enum rc finish(struct pipeline *pipe, struct err *err)
+{
+    enum rc rc = push_filling(pipe, err);
+    if (!rc) rc = wait_below(pipe, 1, err);
+    return rc ? rc : collect(pipe, true, err);
 }
 
 /* address p NULL: sha is given, and only its embedding is missing. */
@@ -483,7 +533,9 @@ static enum rc look_at(struct pipeline *pipe, const struct page_row *r, struct e
         return add(pipe, r->address, complete && !r->failed.p ? r->stamp : STR_NONE, STR_NONE, err);
     if (!picture_source_stat(&pipe->im->source, r->address, &now))
         return still_failing(pipe, r->address, now.failed, err);
-    bool same = r->stamp.p && str_eqz(r->stamp, now.stamp);
+    char failing[CATALOG_STAMP_BYTES];
+    failure_stamp(pipe, now.stamp, failing);
+    bool same = r->stamp.p && str_eqz(r->stamp, r->failed.p ? failing : now.stamp);
     if (same && r->failed.p) {
         char reason[200];
         snprintf(reason, sizeof reason, "%.*s", STR_ARG(r->failed));
@@ -584,7 +636,7 @@ static enum rc open_pipeline(struct pipeline *pipe, struct err *err)
     for (unsigned w = 0; app->model && w < pipe->workers; w++)
         for (int i = 0; !rc && i < BATCH; i++)
             rc = infer_vision_init(app->model, &pipe->vision[w][i], err);
-    if (!rc) rc = queue_create("import", pipe->workers, pipe->workers, &pipe->queue, err);
+    if (!rc) rc = queue_create("import", pipe->workers, (size_t)2 * pipe->workers, &pipe->queue, err);
     return rc;
 }
 
@@ -605,6 +657,7 @@ static void close_pipeline(struct pipeline *pipe)
         for (int i = 0; i < BATCH; i++)
             infer_vision_release(&pipe->vision[w][i]);
     free(pipe->vision);
+    pthread_cond_destroy(&pipe->came);
     pthread_mutex_destroy(&pipe->lock);
 }
 
@@ -613,20 +666,17 @@ enum rc import_pictures(struct import *im, struct err *err)
     struct pipeline pipe = {.im = im};
     int64_t started = clock_mono_us();
     pthread_mutex_init(&pipe.lock, NULL);
+    pthread_cond_init(&pipe.came, NULL);
     enum rc rc = open_pipeline(&pipe, err);
     if (!rc) rc = count_work(&pipe, err);
     if (!rc) rc = walk_addresses(&pipe, err);
-    if (!rc) rc = push_filling(&pipe, err);
-    if (!rc) queue_drain(pipe.queue);
-    if (!rc) rc = collect(&pipe, true, err);
+    if (!rc) rc = finish(&pipe, err);
     if (!rc && im->app->model && im->switch_model) {
         rc = walk_missing(&pipe, err);
-        if (!rc) rc = push_filling(&pipe, err);
-        if (!rc) queue_drain(pipe.queue);
-        if (!rc) rc = collect(&pipe, true, err);
+        if (!rc) rc = finish(&pipe, err);
     }
     if (rc == RC_STOPPED) { /* keep what is done */
-        struct err ignored;
+        struct err ignored = {0};
         queue_drain(pipe.queue);
         if (collect(&pipe, true, &ignored)) import_progress(im, "pictures", pipe.done, pipe.total);
     }

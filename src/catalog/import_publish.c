@@ -8,13 +8,7 @@
 #include "catalog/import_internal.h"
 #include "catalog/import_stage.h"
 
-#include "base/clock.h"
-#include "base/log.h"
-
-#include <fcntl.h>
-#include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 /*
  * Of which shops does the feed speak? Of those that its rows name; a feed without shops speaks for the whole house.
@@ -232,14 +226,6 @@ static enum rc raise_generation(struct import *im, struct store_tx *tx, struct e
     return rc;
 }
 
-/* Picture files were written without waiting for the disk: one wait for all, before rows that name them. */
-static void sync_blobs(const struct import *im)
-{
-    int fd = open(im->app->data_dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-    if (fd < 0 || syncfs(fd)) log_warn("import", "could not wait for the disk before publishing");
-    if (fd >= 0) close(fd);
-}
-
 enum rc import_publish(struct import *im, struct err *err)
 {
     static const char *const clear[] = {"DELETE FROM staged_row", "DELETE FROM staged_offer",
@@ -247,7 +233,6 @@ enum rc import_publish(struct import *im, struct err *err)
     struct store_tx *tx = NULL;
     char model[128];
     int64_t groups = 0, existing = 0;
-    if (im->result->pictures_read) sync_blobs(im);
     enum rc rc = store_begin(im->store, STORE_WRITE, &tx, err);
     if (!rc) rc = catalog_generation(tx, &im->generation, model, err);
     im->generation++;

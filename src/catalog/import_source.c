@@ -69,6 +69,13 @@ static void fail(struct picture_bytes *out, const char *reason)
     snprintf(out->failed, sizeof out->failed, "%s", reason);
 }
 
+/* Not the picture's fault: without a stamp the next import tries again. */
+static void fail_for_now(struct picture_bytes *out, const char *reason)
+{
+    fail(out, reason);
+    out->stamp[0] = 0;
+}
+
 static const char *why(void)
 {
     switch (errno) {
@@ -144,7 +151,7 @@ static void read_folder(const struct picture_source *s, const char *path, struct
     size_t want = (size_t)st.st_size, n = 0;
     out->p = malloc(want);
     if (!out->p) {
-        fail(out, "out of memory");
+        fail_for_now(out, "out of memory");
         goto out;
     }
     while (n < want) {
@@ -157,7 +164,7 @@ static void read_folder(const struct picture_source *s, const char *path, struct
     if (n < want) {
         free(out->p);
         out->p = NULL;
-        fail(out, "the picture cannot be read");
+        fail_for_now(out, "the picture cannot be read");
     }
 out:
     close(fd);
@@ -172,10 +179,11 @@ static void read_zip(const struct picture_source *s, const char *path, struct pi
         return;
     }
     snprintf(out->stamp, sizeof out->stamp, "zip:%llu:%08x", (unsigned long long)entry.size, entry.crc);
-    if (catalog_zip_read(s->zip, &entry, s->max_bytes, &out->p, &out->n, &err)) {
-        out->p = NULL;
-        snprintf(out->failed, sizeof out->failed, "%.150s", err.message);
-    }
+    enum rc rc = catalog_zip_read(s->zip, &entry, s->max_bytes, &out->p, &out->n, &err);
+    if (!rc) return;
+    out->p = NULL;
+    snprintf(out->failed, sizeof out->failed, "%.150s", err.message);
+    if (rc == RC_NOMEM || rc == RC_IO) out->stamp[0] = 0;
 }
 
 static void read_web(const struct picture_source *s, const char *const *addresses, const char *const *stamps,

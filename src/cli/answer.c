@@ -113,13 +113,6 @@ static void write_json(const char *kind, const char *subject, const struct rank_
     buf_addc(out, '\n');
 }
 
-/* Feeds and file names may hold anything; a terminal gets no control characters. */
-static void add_plain(struct buf *out, struct str text)
-{
-    for (size_t i = 0; i < text.n; i++)
-        buf_addc(out, (unsigned char)text.p[i] < ' ' || text.p[i] == 127 ? '?' : text.p[i]);
-}
-
 void answer_write(const struct answer_options *o, const char *kind, const char *subject,
                   const struct rank_answer *a, struct buf *out)
 {
@@ -127,17 +120,17 @@ void answer_write(const struct answer_options *o, const char *kind, const char *
         write_json(kind, subject, a, out);
         return;
     }
-    add_plain(out, str_of(subject));
+    cli_plain(out, str_of(subject));
     if (a->corrected.p) buf_addf(out, "  (-> %.*s)", STR_ARG(a->corrected));
     buf_addf(out, "\n");
     for (size_t i = 0; i < a->n; i++) {
         buf_addf(out, "%3d %%  ", (int)(a->items[i].score * 100 + .5f));
-        add_plain(out, a->items[i].id);
+        cli_plain(out, a->items[i].id);
         buf_addz(out, "  ");
-        add_plain(out, a->items[i].title);
+        cli_plain(out, a->items[i].title);
         for (size_t k = 0; k < a->items[i].n_reasons; k++) {
             buf_addz(out, k ? "; " : "\n          ");
-            add_plain(out, a->items[i].reasons[k].text);
+            cli_plain(out, a->items[i].reasons[k].text);
         }
         buf_addc(out, '\n');
     }

@@ -1,5 +1,6 @@
 #include "cli/cli.h"
 
+#include "base/buf.h"
 #include "base/clock.h"
 #include "base/config.h"
 #include "base/module.h"
@@ -10,6 +11,31 @@
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
+
+void cli_plain(struct buf *out, struct str text)
+{
+    char utf8[4];
+    while (text.n) {
+        uint32_t cp = str_utf8_next(&text);
+        bool control = cp < ' ' || (cp >= 0x7f && cp < 0xa0) || cp == 0x2028 || cp == 0x2029 ||
+                       (cp >= 0x202a && cp <= 0x202e) || (cp >= 0x2066 && cp <= 0x2069);
+        buf_add_bytes(out, utf8, str_utf8_put(control ? '?' : cp, utf8));
+    }
+}
+
+void cli_complain(const char *command, const char *subject, const char *message)
+{
+    struct buf line = BUF_INIT((size_t)1 << 16);
+    buf_addf(&line, "penderie %s: ", command);
+    if (subject) {
+        cli_plain(&line, str_of(subject));
+        buf_addz(&line, ": ");
+    }
+    cli_plain(&line, str_of(message));
+    buf_addc(&line, '\n');
+    fwrite(line.p, 1, line.n, stderr);
+    buf_release(&line);
+}
 
 static void print_help(const struct cli_command *command, const struct cli_option *options)
 {

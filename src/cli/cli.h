@@ -41,6 +41,12 @@ extern const struct module *const cli_modules[];       /* NULL-ended: the module
 enum rc cli_parse(const struct cli_command *command, const struct cli_option *options, int argc, char **argv,
                   char ***operands, int *n_operands, bool *help, struct err *err) MUST_USE;
 
+/* Feeds and file names may hold anything; a terminal gets no control characters and no malformed UTF-8. */
+struct buf;
+void cli_plain(struct buf *out, struct str text);
+/* "penderie COMMAND: SUBJECT: MESSAGE" on standard error, plain; subject NULL: none. */
+void cli_complain(const char *command, const char *subject, const char *message);
+
 struct config;
 /* All settings of cli_modules: defaults, then `file` (NULL: none), the environment, and `sets` (key=value). */
 enum rc cli_config(const char *file, const struct cli_list *sets, struct config **out,

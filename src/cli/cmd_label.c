@@ -80,13 +80,6 @@ static enum rc collect_all(struct labels *l, char **operands, int n, struct err 
     return RC_OK;
 }
 
-/* A file name must not steer the terminal. */
-static void add_visible(struct buf *out, const char *path)
-{
-    for (; *path; path++)
-        buf_addc(out, (unsigned char)*path < ' ' || *path == 127 ? '?' : *path);
-}
-
 static void write_table_line(const struct infer_reading *r, const char *path, struct buf *out)
 {
     char category[40], colours[64];
@@ -99,7 +92,7 @@ static void write_table_line(const struct infer_reading *r, const char *path, st
     buf_addf(out, "%-16s %3d%%  %-14s %-7s %-7s %-13s %6zu  %-40s  ", category, (int)(r->top[0].p * 100 + .5f),
              r->colour.name ? r->colour.name : "-", r->gender.name ? r->gender.name : "-",
              r->season.name ? r->season.name : "-", r->style.name ? r->style.name : "-", r->n_pieces, colours);
-    add_visible(out, path);
+    cli_plain(out, str_of(path));
     buf_addc(out, '\n');
 }
 
@@ -158,11 +151,8 @@ static void print_when_done(struct labels *l, struct task *t)
         pthread_cond_wait(&l->finished, &l->lock);
     pthread_mutex_unlock(&l->lock);
     if (t->err.code) {
-        struct buf path = BUF_INIT(MAX_LINE_BYTES);
         l->failed++;
-        add_visible(&path, t->path);
-        fprintf(stderr, "penderie label: %s: %s\n", path.p, t->err.message);
-        buf_release(&path);
+        cli_complain("label", t->path, t->err.message);
     }
     fwrite(t->line.p, 1, t->line.n, stdout);
 }

@@ -46,8 +46,7 @@ static void print(struct state *s, struct slot *slot)
     pthread_mutex_unlock(&s->lock);
     if (slot->err.code) {
         s->failed++;
-        fprintf(stderr, "penderie %s: %s: %s\n", s->fan->command, s->fan->name(s->fan->ctx, slot->index),
-                slot->err.message);
+        cli_complain(s->fan->command, s->fan->name(s->fan->ctx, slot->index), slot->err.message);
     }
     fwrite(slot->line.p, 1, slot->line.n, stdout);
 }

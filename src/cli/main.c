@@ -30,7 +30,7 @@ int main(int argc, char **argv)
         if (strcmp(name, cli_commands[i]->name) != 0) continue;
         struct err err = {0};
         enum rc rc = cli_commands[i]->run(argc - 1, argv + 1, &err);
-        if (rc) fprintf(stderr, "penderie %s: %s\n", name, err.message);
+        if (rc) cli_complain(name, NULL, err.message);
         return rc_exit_status(rc);
     }
     fprintf(stderr, "penderie: there is no command \"%s\"; `penderie --help` lists them\n", name);

@@ -128,6 +128,54 @@ enum rc job_cancel(struct store *ops, const char *id, struct err *err)
     return store_commit(tx, err);
 }
 
+static enum rc look_up_in(struct store_tx *tx, const char *id, struct job_summary *out, struct err *err)
+{
+    struct store_rows *rows = NULL;
+    bool more = false;
+    enum rc rc = store_query(tx, "SELECT kind, state, created_ms FROM job WHERE id = ?1",
+                             STORE_ARGS(STORE_Z(id)), &rows, err);
+    if (!rc) rc = store_next(rows, &more, err);
+    if (!rc && !more) rc = err_set(err, RC_NOT_FOUND, "there is no job %.40s", id);
+    if (!rc) {
+        snprintf(out->kind, sizeof out->kind, "%.*s", STR_ARG(store_text(rows, 0)));
+        snprintf(out->state, sizeof out->state, "%.*s", STR_ARG(store_text(rows, 1)));
+        out->created_ms = store_i64(rows, 2);
+    }
+    store_rows_close(rows);
+    return rc;
+}
+
+enum rc job_look_up(struct store *ops, const char *id, struct job_summary *out, struct err *err)
+{
+    struct store_tx *tx = NULL;
+    enum rc rc = store_begin(ops, STORE_READ, &tx, err);
+    if (!rc) rc = look_up_in(tx, id, out, err);
+    store_rollback(tx);
+    return rc;
+}
+
+enum rc job_each_active(struct store *ops, const char *kind, job_each_fn each, void *ctx, struct err *err)
+{
+    struct store_tx *tx = NULL;
+    struct store_rows *rows = NULL;
+    bool more = false;
+    enum rc rc = store_begin(ops, STORE_READ, &tx, err);
+    if (!rc)
+        rc = store_query(tx,
+                         "SELECT id, payload FROM job WHERE kind = ?1 AND state IN ('queued', 'running')"
+                         " ORDER BY id",
+                         STORE_ARGS(STORE_Z(kind)), &rows, err);
+    while (!rc && !(rc = store_next(rows, &more, err)) && more) {
+        struct jval *payload = NULL;
+        rc = jval_parse(store_text(rows, 1), JOB_MAX_PAYLOAD_BYTES, &payload, err);
+        if (!rc) rc = each(ctx, store_text(rows, 0), payload, err);
+        jval_destroy(payload);
+    }
+    store_rows_close(rows);
+    store_rollback(tx);
+    return rc;
+}
+
 /* ------------------------------------------------------------------------ for the workers (job_run.c) */
 
 /* A job whose workers died each time is not started for ever. */

@@ -68,6 +68,17 @@ enum rc job_enqueue_in(struct store_tx *tx, const struct job_request *request, c
  * RC_NOT_FOUND; RC_CONFLICT when it has ended already. */
 enum rc job_cancel(struct store *ops, const char *id, struct err *err) MUST_USE;
 
+struct job_summary {
+    char kind[64], state[16];
+    int64_t created_ms;
+};
+/* RC_NOT_FOUND. */
+enum rc job_look_up(struct store *ops, const char *id, struct job_summary *out, struct err *err) MUST_USE;
+/* Calls `each` for every job of the kind that is queued or running; id and payload are borrowed for the call. */
+typedef enum rc (*job_each_fn)(void *ctx, struct str id, const struct jval *payload, struct err *err);
+enum rc job_each_active(struct store *ops, const char *kind, job_each_fn each, void *ctx,
+                        struct err *err) MUST_USE;
+
 /* For handlers. */
 const char *job_id(const struct job *job);
 const struct jval *job_payload(const struct job *job); /* borrowed */

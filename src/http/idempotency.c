@@ -1,7 +1,9 @@
 #include "http/idempotency.h"
 
+#include "base/buf.h"
 #include "base/clock.h"
 #include "base/proc.h"
+#include "crypt/crypt.h"
 #include "store/store.h"
 
 #include <signal.h>
@@ -56,10 +58,43 @@ static enum rc claim(struct store_tx *tx, const struct idempotency *i, int64_t n
         args, 5, NULL, err);
 }
 
-static enum rc copy(struct arena *arena, struct str from, struct str *to, struct err *err)
+static struct str place_of(const struct idempotency *i)
 {
-    *to = arena_str(arena, from);
-    return to->p ? RC_OK : err_set(err, RC_NOMEM, "out of memory");
+    return (struct str){(const char *)i->key, sizeof i->key};
+}
+
+/* Type, headers and body of an answer as one sealed text: "type\0headers\0body". */
+static enum rc seal(const struct idempotency *i, const struct idempotent_answer *a, struct buf *out,
+                    struct err *err)
+{
+    struct buf plain = BUF_INIT(SIZE_MAX / 2);
+    buf_add(&plain, a->type);
+    buf_addc(&plain, 0);
+    buf_add(&plain, a->headers);
+    buf_addc(&plain, 0);
+    buf_add(&plain, a->body);
+    enum rc rc = buf_check(&plain, "an answer", err);
+    if (!rc && !buf_reserve(out, plain.n + CRYPT_SEAL_OVERHEAD)) rc = err_set(err, RC_NOMEM, "out of memory");
+    if (!rc) rc = crypt_seal(i->seal, place_of(i), buf_str(&plain), (uint8_t *)out->p, err);
+    if (!rc) out->n = plain.n + CRYPT_SEAL_OVERHEAD;
+    if (plain.cap) crypt_wipe(plain.p, plain.n);
+    buf_release(&plain);
+    return rc;
+}
+
+static enum rc unseal(const struct idempotency *i, struct str sealed, struct arena *arena,
+                      struct idempotent_answer *a, struct err *err)
+{
+    if (sealed.n < CRYPT_SEAL_OVERHEAD + 2) return err_set(err, RC_CORRUPT, "a kept answer is too short");
+    size_t n = sealed.n - CRYPT_SEAL_OVERHEAD;
+    char *plain = arena_alloc(arena, n + 1);
+    if (!plain) return err_set(err, RC_NOMEM, "out of memory");
+    enum rc rc = crypt_open(i->seal, place_of(i), sealed, (uint8_t *)plain, err);
+    if (rc) return rc;
+    a->body = (struct str){plain, n};
+    a->type = str_split(&a->body, 0);
+    a->headers = str_split(&a->body, 0);
+    return a->body.p ? RC_OK : err_set(err, RC_CORRUPT, "a kept answer is malformed");
 }
 
 /* What the row at hand means for this request. */
@@ -76,9 +111,7 @@ static enum rc judge(struct store_rows *rows, const struct idempotency *i, int64
     }
     *replay = true;
     a->status = (int)store_i64(rows, 4);
-    enum rc rc = copy(arena, store_text(rows, 5), &a->type, err);
-    if (!rc) rc = copy(arena, store_text(rows, 6), &a->headers, err);
-    return rc ? rc : copy(arena, store_blob(rows, 7), &a->body, err);
+    return unseal(i, store_blob(rows, 5), arena, a, err);
 }
 
 enum rc idempotency_begin(const struct idempotency *i, int64_t lease_ms, struct arena *arena, bool *replay,
@@ -92,7 +125,7 @@ enum rc idempotency_begin(const struct idempotency *i, int64_t lease_ms, struct 
     enum rc rc = store_begin(i->store, STORE_WRITE, &tx, err);
     if (rc) return rc;
     rc = store_query(tx,
-                     "SELECT body, owner, at_ms, lease_ms, status, type, headers, answer FROM http_idempotency"
+                     "SELECT body, owner, at_ms, lease_ms, status, answer FROM http_idempotency"
                      " WHERE key = ?1",
                      &BYTES(i->key), 1, &rows, err);
     if (!rc) rc = store_next(rows, &there, err);
@@ -118,12 +151,16 @@ static enum rc write_one(struct store *s, const char *sql, const struct store_va
 
 enum rc idempotency_end(const struct idempotency *i, const struct idempotent_answer *a, struct err *err)
 {
-    struct store_value args[] = {BYTES(i->key),    STORE_Z(i->instance), STORE_I(a->status),
-                                 STORE_S(a->type), STORE_S(a->headers),  STORE_B(a->body.p, a->body.n)};
-    return write_one(i->store,
-                     "UPDATE http_idempotency SET status = ?3, type = ?4, headers = ?5, answer = ?6"
-                     " WHERE key = ?1 AND owner = ?2",
-                     args, 6, err);
+    struct buf sealed = BUF_INIT(SIZE_MAX / 2);
+    enum rc rc = seal(i, a, &sealed, err);
+    struct store_value args[] = {BYTES(i->key), STORE_Z(i->instance), STORE_I(a->status),
+                                 STORE_B(sealed.p, sealed.n)};
+    if (!rc)
+        rc = write_one(i->store,
+                       "UPDATE http_idempotency SET status = ?3, answer = ?4 WHERE key = ?1 AND owner = ?2",
+                       args, 4, err);
+    buf_release(&sealed);
+    return rc;
 }
 
 enum rc idempotency_forget(const struct idempotency *i, struct err *err)

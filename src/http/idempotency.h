@@ -30,8 +30,11 @@ struct idempotent_answer {
 struct idempotency {
     struct store *store;
     const char *instance; /* idempotency_instance() of this process */
-    uint8_t key[32];      /* SHA-256 over principal, operation and key */
-    uint8_t body[32];     /* SHA-256 of the request's body and parameters */
+    uint8_t key[32];      /* keyed hash of principal, operation and key */
+    uint8_t body[32];     /* keyed hash of the request's body and parameters */
+    uint8_t
+        seal[32]; /* seals the answer; derived from the client's key, which is kept nowhere: only the client who
+                           * sends it again can have the answer again */
 };
 
 /* "boot:pid:start" of this process: tells the living from the dead on one machine. */

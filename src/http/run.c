@@ -145,23 +145,37 @@ static void hash_owner(const struct http_conn *c, struct crypt_sha256 *h)
     crypt_sha256_add(h, "", 1);
 }
 
+/* One key for each use of the same hash: what stands in the table leads to nothing else that is derived from it. */
+static void derive(const struct http_conn *c, char use, const uint8_t hash[static CRYPT_SHA256_BYTES],
+                   uint8_t out[static CRYPT_MAC_BYTES])
+{
+    char text[1 + CRYPT_SHA256_BYTES] = {use};
+    memcpy(text + 1, hash, CRYPT_SHA256_BYTES);
+    crypt_mac(c->server->ops_key, (struct str){text, sizeof text}, out);
+}
+
 static void hash_key(struct http_conn *c, struct str key, struct idempotency *i)
 {
     struct crypt_sha256 h;
     const char *operation = c->route->def->operation;
+    uint8_t hash[CRYPT_SHA256_BYTES], id[CRYPT_MAC_BYTES];
     char hex[CRYPT_HEX_BYTES];
     crypt_sha256_init(&h);
     hash_owner(c, &h);
     crypt_sha256_add(&h, operation, strlen(operation) + 1);
     crypt_sha256_add(&h, key.p, key.n);
-    crypt_sha256_end(&h, i->key);
-    crypt_hex(i->key, 16, hex);
+    crypt_sha256_end(&h, hash);
+    derive(c, 'k', hash, i->key);
+    derive(c, 's', hash, i->seal);
+    derive(c, 'i', hash, id);
+    crypt_hex(id, 16, hex);
     c->rq.idempotency = arena_str(&c->arena, str_of(hex));
 }
 
 static void hash_request(const struct http_conn *c, struct idempotency *i)
 {
     struct crypt_sha256 h;
+    uint8_t hash[CRYPT_SHA256_BYTES];
     crypt_sha256_init(&h);
     crypt_sha256_add(&h, c->uri.path.p, c->uri.path.n);
     for (size_t p = 0; p < c->route->n_params; p++) {
@@ -177,7 +191,8 @@ static void hash_request(const struct http_conn *c, struct idempotency *i)
         crypt_sha256_add(&h, part, sizeof part);
     }
     if (!c->rq.n_parts) crypt_sha256_add(&h, c->rq.body.p ? c->rq.body.p : "", c->rq.body.n);
-    crypt_sha256_end(&h, i->body);
+    crypt_sha256_end(&h, hash);
+    derive(c, 'b', hash, i->body); /* a plain hash of a photo would show that the same one came twice */
 }
 
 static enum rc replay(struct http_conn *c, const struct idempotent_answer *a)

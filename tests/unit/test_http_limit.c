@@ -201,6 +201,9 @@ static void answers_are_replayed(void **state)
     assert_true(replay);
     assert_int_equal(a.status, 201);
     assert_true(str_eq(a.body, given.body) && str_eq(a.headers, given.headers) && str_eq(a.type, given.type));
+    struct idempotency thief = i; /* has the table, but not the client's key */
+    thief.seal[0] ^= 1;
+    assert_rc(idempotency_begin(&thief, 60000, &arena, &replay, &a, &err), RC_CORRUPT);
     assert_rc(idempotency_begin(&other, 60000, &arena, &replay, &a, &err), RC_UNPROCESSABLE);
     clock_freeze(INT64_C(1763836200000) + 25 * INT64_C(3600000)); /* forgotten after a day */
     assert_ok(idempotency_begin(&other, 60000, &arena, &replay, &a, &err));

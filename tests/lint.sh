@@ -40,7 +40,7 @@ openssl crypt
 jansson base
 faiss vindex
 cairo demo
-curl/ catalog|vault|ident|privacy
+curl/ catalog|vault|ident|privacy|cli
 archive.h privacy
 expat catalog
 libstemmer lang

@@ -43,4 +43,6 @@ enum rc consent_require(struct app *app, struct str person, struct str photo, en
  * after a crash (privacy_resume). */
 enum rc consent_withdraw(struct app *app, struct str person, struct str photo, enum consent_purpose purpose,
                          const char *how, struct err *err) MUST_USE;
+/* Whether each row of the register follows from the one before it. *bad: how many do not. */
+enum rc consent_verify(struct app *app, int64_t *rows, int64_t *bad, struct err *err) MUST_USE;
 #endif

@@ -96,9 +96,6 @@ enum rc consent_walk(struct app *app, const char *person, const char *photo, con
 /* A page of the register for the officer, after row `after_n` of `after`; `next` gets "PERSON:N" or "". */
 enum rc consent_register(struct app *app, struct str after, int64_t after_n, int64_t most, struct jout *out,
                          char next[static 64], struct err *err) MUST_USE;
-/* Whether each row follows from the one before it. *bad: how many do not. */
-enum rc consent_verify(struct app *app, int64_t *rows, int64_t *bad, struct err *err) MUST_USE;
-
 /* consent_text.c */
 struct consent_text {
     const char *version;

@@ -185,7 +185,7 @@ static void routes(struct user *u)
                 else if (r->roles != HTTP_ANYONE)
                     buf_addf(&u->out, " %s", ident_role_name(all[i]));
             }
-            jout_end(&u->o);
+            if (u->json) jout_end(&u->o);
             if (u->json) jout_end(&u->o);
             buf_addc(&u->out, '\n');
         }

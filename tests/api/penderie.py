@@ -32,6 +32,7 @@ class Server:
         settings.setdefault("http_check_answers", "yes")
         settings.setdefault("http_limit_light", 0)
         settings.setdefault("http_limit_heavy", 0)
+        settings.setdefault("ident_limit_client", 0)  # all tests come from one address
         self.command = [BINARY, "serve", "--data", str(self.data), "--port", str(self.port)]
         for key, value in settings.items():
             self.command += ["--set", f"{key}={value}"]

@@ -2,6 +2,7 @@
 
 import io
 import json
+import os
 import random
 import shutil
 import signal
@@ -311,3 +312,106 @@ def test_incoming_folder(fresh, tmp_path):
     assert queued.status_code == 202, queued.text
     assert wait_for(server, queued.headers["Location"])["counts"]["rows"] == 4
     assert (incoming / "feed.tsv").exists()
+
+
+def ops(server, sql, *args):
+    db = sqlite3.connect(server.data / "ops.db", timeout=30)
+    with db:
+        rows = db.execute(sql, args).fetchall()
+    db.close()
+    return rows
+
+
+def upload(server, feed):
+    return server.post("/v1/imports", files={"feed": ("feed.tsv", feed.read_bytes())}, headers=server.staff)
+
+
+def test_killed_before_the_job_ended(fresh, tmp_path):
+    """The run was recorded and its files are gone, but the job's end was not written: it ends as it had ended."""
+    server = fresh().start()
+    feed, _ = make_feed(tmp_path / "shop", 6, pictures=False)
+    queued = upload(server, feed)
+    first = wait_for(server, queued.headers["Location"])
+    assert first["state"] == "done"
+    server.stop()
+    assert not list((server.data / "incoming").iterdir())
+    ops(server, "UPDATE job SET state = 'running', owner = 'gone', lease_until_ms = 1, ended_ms = NULL, result = NULL"
+        " WHERE id = ?", queued.json()["id"])
+    server.start()
+    until = time.monotonic() + 60
+    while ops(server, "SELECT state FROM job WHERE id = ?", queued.json()["id"])[0][0] in ("queued", "running"):
+        assert time.monotonic() < until
+        time.sleep(0.2)
+    state, result, error = ops(server, "SELECT state, result, error FROM job WHERE id = ?", queued.json()["id"])[0]
+    assert (state, error) == ("done", None) and json.loads(result)["added"] == first["counts"]["added"]
+    assert server.get(queued.headers["Location"], headers=server.staff).json() == first
+
+
+def test_uploads_of_cancelled_imports_go(fresh, tmp_path):
+    server = fresh(job_workers=0).start()
+    feed, _ = make_feed(tmp_path / "shop", 3, pictures=False)
+    cancelled, waiting = upload(server, feed), upload(server, feed)
+    incoming = server.data / "incoming"
+    assert len(list(incoming.iterdir())) == 2
+    db = sqlite3.connect(server.data / "ops.db", timeout=30)
+    with db:
+        db.execute("UPDATE job SET state = 'cancelled', ended_ms = 1 WHERE id = ?", (cancelled.json()["id"],))
+    kept = json.loads(db.execute("SELECT payload FROM job WHERE id = ?", (waiting.json()["id"],)).fetchone()[0])["feed"]
+    db.close()
+    server.stop()
+    for path in incoming.iterdir():  # long ago
+        os.utime(path, (time.time() - 7200,) * 2)
+    server.start()
+    assert [p.name for p in incoming.iterdir()] == [kept]
+    ended = server.get(cancelled.headers["Location"], headers=server.staff).json()
+    assert ended["state"] == "interrupted" and ended["message"]
+    assert server.get(waiting.headers["Location"], headers=server.staff).json()["state"] == "queued"
+
+
+def test_queued_while_the_catalogue_is_busy(fresh, tmp_path):
+    """The job is durable once it is in its table: that the list of imports is locked is no reason to refuse it."""
+    server = fresh(job_workers=0).start()
+    feed, _ = make_feed(tmp_path / "shop", 3, pictures=False)
+    db = sqlite3.connect(server.data / "catalog.db", timeout=30, isolation_level=None)
+    db.execute("BEGIN IMMEDIATE")
+    try:
+        queued = upload(server, feed)
+    finally:
+        db.execute("ROLLBACK")
+        db.close()
+    assert queued.status_code == 202, queued.text
+    got = server.get(queued.headers["Location"], headers=server.staff)
+    assert got.status_code == 200 and got.json()["state"] == "queued"
+    problem(server.get("/v1/imports/0192aaaa-0000-7000-8000-000000000000", headers=server.staff), 404, "not-found")
+
+
+def test_offers_and_sales_follow_the_clock(fresh, tmp_path):
+    """A sale that begins while the server runs is in answers and filters, without another import."""
+    server = fresh().start()
+    begins = time.time() + 8
+    stamp = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(begins))
+    feed = tmp_path / "feed.tsv"
+    feed.write_text("id\ttitle\tprice\tsale_price\tsale_price_effective_date\tshop\n"
+                    f"1\tRobe rouge\t50 EUR\t30 EUR\t{stamp}/2099-01-01\t\n1\tRobe rouge\t55 EUR\t\t\tparis\n")
+    assert wait_for(server, upload(server, feed).headers["Location"])["state"] == "done"
+    offers = server.get("/v1/products/1/offers").json()["items"]
+    assert [(o["shop"], o["price"], o["sale_price"], o["available"]) for o in offers] == [
+        ("", 50, None, True), ("paris", 55, None, True)]
+    problem(server.get("/v1/products/2/offers"), 404, "not-found")
+
+    def found(**filters):
+        return [i["sale_price"] for i in server.get("/v1/search", params={"q": "robe", **filters}).json()["items"]]
+
+    until = begins + 40
+    while found(on_sale="true") != [30]:
+        assert time.time() < until, found()
+        time.sleep(0.5)
+    assert time.time() >= begins - 1 and found(price_max=40) == [30]
+    assert server.get("/v1/products/1/offers").json()["items"][0]["sale_price"] == 30
+
+
+def test_names_steer_no_terminal(tmp_path):
+    p = subprocess.run([BINARY, "import", "--no-model", "--data", str(tmp_path / "d"), "--feed", str(tmp_path / "a\x1b[2Jb\u009bc")],
+                       capture_output=True)
+    assert p.returncode != 0 and b"a?[2Jb?c" in p.stderr
+    assert not any(c < 32 and c != 10 or c == 127 for c in p.stderr)

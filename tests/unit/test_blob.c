@@ -14,8 +14,24 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
+
+/* In place of the C library's: notes what was synced. */
+static char synced[16][512];
+static size_t n_synced;
+int fsync(int fd)
+{
+    char link[64];
+    if (n_synced < 16) {
+        snprintf(link, sizeof link, "/proc/self/fd/%d", fd);
+        ssize_t n = readlink(link, synced[n_synced], sizeof synced[0] - 1);
+        synced[n_synced][n < 0 ? 0 : n] = 0;
+        n_synced++;
+    }
+    return (int)syscall(SYS_fsync, fd);
+}
 
 static char dir[] = "/tmp/penderie-blob-XXXXXX";
 static char url[64];
@@ -303,6 +319,33 @@ static void test_killed(void **state)
     assert_true(total >= 5);
 }
 
+/* A lazy put makes the folders without waiting; a firm one in them must not rest on that. */
+static void test_folders_of_a_firm_put(void **state)
+{
+    (void)state;
+    struct err err = {0};
+    char root[512], outer[512];
+    assert_int_equal(blob_put(blobs, "way/x", STR("lazy"), true, &err), RC_OK);
+    n_synced = 0;
+    assert_int_equal(blob_put(blobs, "way/x", STR("firm"), false, &err), RC_OK);
+    found_count = 0;
+    assert_int_equal(fs_walk(dir, look, (void *)(uintptr_t) "way,x", &err), RC_OK);
+    assert_int_equal(found_count, 1);
+    bool inner_seen = false, outer_seen = false, root_seen = false;
+    *strrchr(found_path, '/') = 0;
+    snprintf(outer, sizeof outer, "%s", found_path);
+    *strrchr(outer, '/') = 0;
+    snprintf(root, sizeof root, "%s", outer);
+    *strrchr(root, '/') = 0;
+    for (size_t k = 0; k < n_synced; k++) {
+        inner_seen |= strcmp(synced[k], found_path) == 0;
+        outer_seen |= strcmp(synced[k], outer) == 0;
+        root_seen |= strcmp(synced[k], root) == 0;
+    }
+    assert_true(inner_seen && outer_seen && root_seen);
+    assert_int_equal(blob_sync(blobs, &err), RC_OK);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -310,7 +353,7 @@ int main(void)
         cmocka_unit_test(test_urls),          cmocka_unit_test(test_too_large),
         cmocka_unit_test(test_lazy_and_firm), cmocka_unit_test(test_torn_lazy),
         cmocka_unit_test(test_stale_files),   cmocka_unit_test(test_threads),
-        cmocka_unit_test(test_killed),
+        cmocka_unit_test(test_killed),        cmocka_unit_test(test_folders_of_a_firm_put),
     };
     return cmocka_run_group_tests(tests, set_up, tear_down);
 }

@@ -7,13 +7,19 @@
 #include "base/jout.h"
 #include "base/jval.h"
 #include "base/module.h"
-#include "blob/blob.h"
+#include "base/config.h"
+#include "blob/blob_ops.h"
 #include "catalog/catalog.h"
 #include "catalog/import.h"
 #include "crypt/crypt.h"
 #include "image/image.h"
 #include "store/store.h"
 
+#include <arpa/inet.h>
+#include <netinet/in.h>
+#include <pthread.h>
+#include <stdatomic.h>
+#include <sys/socket.h>
 #include <sys/stat.h>
 #include <unistd.h>
 #include <utime.h>
@@ -661,6 +667,134 @@ static void interrupted(void **state)
     buf_release(&feed);
 }
 
+/* A blob store that counts what is not on the disk yet, and how many pictures have a row by then. */
+struct spy {
+    struct blob base;
+    struct blob *inner;
+    struct store *store;
+    atomic_int put, synced;
+    atomic_bool too_early;
+};
+
+static enum rc spy_put(struct blob *b, const char *key, struct str bytes, bool lazy, struct err *err)
+{
+    struct spy *s = (struct spy *)b;
+    struct store_tx *tx = NULL;
+    int64_t rows = 0;
+    enum rc rc = store_begin(s->store, STORE_READ, &tx, err);
+    if (!rc) rc = store_get_i64(tx, "SELECT count(*) FROM picture", NULL, 0, &rows, NULL, err);
+    store_rollback(tx);
+    if (rows > s->synced) s->too_early = true;
+    if (!rc) rc = blob_put(s->inner, key, bytes, lazy, err);
+    s->put++;
+    return rc;
+}
+
+static bool spy_exists(struct blob *b, const char *key) { return blob_exists(((struct spy *)b)->inner, key); }
+
+static enum rc spy_sync(struct blob *b, struct err *err)
+{
+    struct spy *s = (struct spy *)b;
+    int now = s->put;
+    enum rc rc = blob_sync(s->inner, err);
+    s->synced = now;
+    return rc;
+}
+
+/* No row names a picture whose file could be lost with the power. */
+static void files_before_rows(void **state)
+{
+    static const struct blob_ops ops = {
+        .scheme = "spy", .put = spy_put, .exists = spy_exists, .sync = spy_sync};
+    struct house *h = *state;
+    struct spy spy = {.base.ops = &ops, .inner = h->app.blobs, .store = h->app.catalog};
+    struct buf feed = BUF_INIT((size_t)1 << 20);
+    enum { N = 1200 };
+    buf_addz(&feed, "id,title,image_link\n");
+    for (int i = 0; i < N; i++) {
+        char name[32];
+        snprintf(name, sizeof name, "%d.jpg", i);
+        draw(h, name, (uint8_t)(i % 250), (uint8_t)(i / 250 * 40), 50, 16, 20, i + 1);
+        buf_addf(&feed, "%d,Product %d,%s\n", i, i, name);
+    }
+    h->app.blobs = &spy.base;
+    import(h, feed.p);
+    h->app.blobs = spy.inner;
+    int64_t rows = number(h, "SELECT count(*) FROM picture");
+    assert_true(rows > 600); /* more than one commit, and some drawings are alike */
+    assert_false(spy.too_early);
+    assert_true(spy.synced >= rows);
+    buf_release(&feed);
+}
+
+/* A picture that was too large is read once the limit allows it, though the file is the same. */
+static void higher_limit(void **state)
+{
+    struct house *h = *state;
+    struct err err = {0};
+    const struct config_key *const tables[] = {catalog_module.config, NULL};
+    struct config *c = NULL;
+    static const char feed[] = "id,title,image_link\n1,A,a.jpg\n";
+    draw(h, "a.jpg", 200, 0, 0, 600, 800, 1);
+    assert_ok(config_create(tables, &c, &err));
+    h->app.config = c;
+    assert_ok(config_set(c, STR("import_picture_bytes"), STR("1024"), &err));
+    import(h, feed);
+    assert_int_equal(h->r.pictures_failed, 1);
+    import(h, feed);
+    assert_int_equal(h->r.pictures_failed, 1);
+    assert_ok(config_set(c, STR("import_picture_bytes"), STR("20m"), &err));
+    import(h, feed);
+    assert_int_equal(h->r.pictures_failed, 0);
+    assert_int_equal(h->r.pictures_read, 1);
+    h->app.config = NULL;
+    config_destroy(c);
+}
+
+/* A server that takes its time, and then has nothing. */
+static void *slow_server(void *ctx)
+{
+    static const char answer[] = "HTTP/1.1 404 Not Found\r\nContent-Length: 0\r\nConnection: close\r\n\r\n";
+    char request[2048];
+    int c = accept(*(int *)ctx, NULL, NULL);
+    if (c < 0) return NULL;
+    (void)!recv(c, request, sizeof request, 0);
+    usleep(3500 * 1000);
+    (void)!send(c, answer, sizeof answer - 1, MSG_NOSIGNAL);
+    close(c);
+    return NULL;
+}
+
+static void count_pictures(void *ctx, const char *stage, int64_t done, int64_t total)
+{
+    (void)done;
+    (void)total;
+    *(int *)ctx += strcmp(stage, "pictures") == 0;
+}
+
+/* While the last pictures are waited for the importing thread keeps coming by: there it renews its lease. */
+static void slow_picture(void **state)
+{
+    struct house *h = *state;
+    struct err err = {0};
+    struct sockaddr_in a = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+    socklen_t len = sizeof a;
+    int fd = socket(AF_INET, SOCK_STREAM, 0), seen = 0;
+    char feed[200];
+    pthread_t thread;
+    assert_int_equal(bind(fd, (struct sockaddr *)&a, sizeof a), 0);
+    assert_int_equal(listen(fd, 1), 0);
+    assert_int_equal(getsockname(fd, (struct sockaddr *)&a, &len), 0);
+    assert_int_equal(pthread_create(&thread, NULL, slow_server, &fd), 0);
+    snprintf(feed, sizeof feed, "id,title,image_link\n1,A,http://127.0.0.1:%u/a.jpg\n", ntohs(a.sin_port));
+    struct catalog_import_options o = {.allow_private = true, .progress = count_pictures, .ctx = &seen};
+    assert_ok(import_with(h, o, feed, &err));
+    assert_int_equal(h->r.pictures_failed, 1);
+    assert_true(seen >= 4); /* once at the beginning, once at the end, and once a second */
+    pthread_join(thread, NULL);
+    close(fd);
+}
+
 /* A second import while one runs is refused; a claim that ran out is taken over. */
 static void one_at_a_time(void **state)
 {
@@ -773,6 +907,9 @@ int main(void)
                                        IN_HOUSE(what_rank_loads),
                                        IN_HOUSE(sale_dates),
                                        IN_HOUSE(interrupted),
+                                       IN_HOUSE(files_before_rows),
+                                       IN_HOUSE(higher_limit),
+                                       IN_HOUSE(slow_picture),
                                        IN_HOUSE(one_at_a_time),
                                        IN_HOUSE(dry_run),
                                        IN_HOUSE(vocabulary_gaps),

@@ -92,6 +92,9 @@ static void open_reader(struct reader *r, struct str bytes)
     jpeg_save_markers(&r->j, JPEG_APP0 + 2, 0xffff); /* ICC */
 }
 
+/* A last row or column of which only a part lies in the picture is left out. */
+static int reduced(JDIMENSION length, int by) { return length < (JDIMENSION)by ? 1 : (int)length / by; }
+
 static void read_header(struct reader *r, int by)
 {
     JOCTET *icc = NULL;
@@ -100,8 +103,8 @@ static void read_header(struct reader *r, int by)
     r->j.scale_num = 1;
     r->j.scale_denom = (unsigned)by;
     jpeg_calc_output_dimensions(&r->j);
-    r->out->width = (int)r->j.output_width;
-    r->out->height = (int)r->j.output_height;
+    r->out->width = reduced(r->j.image_width, by);
+    r->out->height = reduced(r->j.image_height, by);
     r->out->channels = r->j.output_components;
     for (jpeg_saved_marker_ptr m = r->j.marker_list; m && !r->out->turn; m = m->next)
         if (m->marker == JPEG_APP0 + 1) r->out->turn = exif_turn(m->data, m->data_length);
@@ -115,13 +118,18 @@ static void read_header(struct reader *r, int by)
 static void read_pixels(struct reader *r)
 {
     size_t stride = (size_t)r->out->width * (size_t)r->out->channels, n;
-    if (__builtin_mul_overflow(stride, (size_t)r->out->height, &n) || !(r->out->pixels = malloc(n)))
+    size_t whole =
+        (size_t)r->j.output_width * (size_t)r->out->channels; /* as it comes, at most one pixel more */
+    if (__builtin_mul_overflow(stride, (size_t)r->out->height, &n) || n > SIZE_MAX - whole ||
+        !(r->out->pixels = malloc(n + whole)))
         give_up(r, "out of memory for a JPEG");
     if (r->j.scale_denom == 8 && jpeg_dc_only(&r->j, &r->means)) {
         r->j.src->next_input_byte = (const JOCTET *)r->means.p;
         r->j.src->bytes_in_buffer = r->means.n;
     }
     jpeg_start_decompress(&r->j);
+    /* A row may reach over into the next, which is written later; there may be one more than is wanted, and reading
+     * it tells whether the file is whole. */
     for (r->row = r->out->pixels; r->j.output_scanline < r->j.output_height; r->row += stride)
         jpeg_read_scanlines(&r->j, &r->row, 1);
     /* Adobe's programs write ink the other way round. */

@@ -26,7 +26,7 @@ struct image_jpeg {
 /* Each fills `out`, for the caller to release. False: damaged, or cut off before all that was asked for; what is
  * wrong goes to the debug log. */
 bool image_jpeg_header(struct str bytes, struct image_jpeg *out) MUST_USE;
-/* `by`: 1, 2, 4 or 8, the part of its width and height at which it is decoded, rounded up. */
+/* `by`: 1, 2, 4 or 8, the part of its width and height at which it is decoded, rounded down. */
 bool image_jpeg_decode(struct str bytes, int by, struct image_jpeg *out) MUST_USE;
 void image_jpeg_release(struct image_jpeg *j);
 

@@ -15,7 +15,10 @@ export class NoNetwork extends Error {}
 
 const wait = (ms) => new Promise((done) => { setTimeout(done, ms); });
 
-async function call(path, options = {}, tries = 2) {
+/** `renew` gets a new access token when the old one has ended: true when there is one (account.js). */
+export const session = { renew: null };
+
+export async function call(path, options = {}, tries = 2, renewed = false) {
   let answer;
   try {
     answer = await fetch(path, { ...options, headers: { Accept: 'application/json', 'Accept-Language': lang(), ...options.headers }, credentials: 'same-origin' });
@@ -23,11 +26,12 @@ async function call(path, options = {}, tries = 2) {
     if (e.name === 'AbortError') throw e;
     throw new NoNetwork();
   }
+  if (answer.status === 401 && !renewed && session.renew && !path.startsWith('/v1/sessions') && await session.renew()) return call(path, options, tries, true);
   if (answer.ok) return answer.status === 204 ? null : answer.json();
   const retryAfter = Number(answer.headers.get('Retry-After')) || 0;
   if (answer.status === 503 && tries > 0) {
     await wait(Math.min(5, Math.max(0.5, retryAfter)) * 1000);
-    return call(path, options, tries - 1);
+    return call(path, options, tries - 1, renewed);
   }
   let body = null;
   try { body = await answer.json(); } catch { /* not problem+json: the status says what there is to say */ }

@@ -6,6 +6,7 @@ import * as api from './api.js';
 import * as filters from './filters.js';
 import { card, openProduct, pieceLabels, skeletons } from './cards.js';
 import { NotAPicture, prepare } from './photo.js';
+import { startAccount } from './account.js';
 
 const state = {
   mode: 'home',            // 'home', 'photo' or 'search'
@@ -369,6 +370,7 @@ function start() {
   loadNames();
   loadSamples();
   arrive();
+  startAccount();
 }
 
 start();

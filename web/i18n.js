@@ -7,7 +7,7 @@ const words = {
     lead: 'Photographiez un vêtement : nous le reconnaissons, puis nous cherchons dans nos boutiques ce qui lui ressemble.',
     drop: 'Déposez une photo ici', camera: 'Prendre une photo', choose: 'Choisir une photo', privacy: 'Votre photo est analysée, puis oubliée : elle n’est pas conservée.',
     samples: 'Ou essayez avec l’une de celles-ci', sample: (n) => `Photo d’exemple ${n}`, yourPhoto: 'Votre photo', another: 'Une autre photo', filters: 'Filtrer', close: 'Fermer',
-    clear: 'Tout effacer', apply: 'Voir les articles', more: 'Voir plus', footPrivacy: 'Aucun compte, aucun traceur. La photo sert à la recherche, rien de plus.',
+    clear: 'Tout effacer', apply: 'Voir les articles', more: 'Voir plus', footPrivacy: 'Aucun traceur. Sans compte, la photo sert à la recherche, rien de plus.',
     looking: 'Nous regardons votre photo…', searching: 'Recherche…', forPhoto: 'Pour votre photo', forPiece: (what) => `Comme votre pièce : ${what}`, forWords: (q) => `« ${q} »`, similarTo: 'Dans le même esprit',
     found: (n) => (n > 1 ? `${n} articles` : n === 1 ? '1 article' : 'Aucun article'), corrected: (q) => `Résultats pour « ${q} »`,
     pieces: (n) => (n > 1 ? `${n} pièces reconnues. Touchez-en une.` : 'Une pièce reconnue'), sure: (p) => `sûr à ${p} %`, unsure: 'nous hésitons', piece: 'Pièce', all: 'Toute la photo',
@@ -25,7 +25,7 @@ const words = {
     lead: 'Photograph a garment: we recognise it, then look through our shops for what resembles it.',
     drop: 'Drop a photo here', camera: 'Take a photo', choose: 'Choose a photo', privacy: 'Your photo is analysed, then forgotten: it is not kept.',
     samples: 'Or try one of these', sample: (n) => `Sample photo ${n}`, yourPhoto: 'Your photo', another: 'Another photo', filters: 'Filter', close: 'Close',
-    clear: 'Clear all', apply: 'Show products', more: 'Show more', footPrivacy: 'No account, no tracker. The photo serves the search, nothing else.',
+    clear: 'Clear all', apply: 'Show products', more: 'Show more', footPrivacy: 'No tracker. Without an account, the photo serves the search, nothing else.',
     looking: 'Looking at your photo…', searching: 'Searching…', forPhoto: 'For your photo', forPiece: (what) => `Like your piece: ${what}`, forWords: (q) => `“${q}”`, similarTo: 'In the same spirit',
     found: (n) => (n === 1 ? '1 product' : n ? `${n} products` : 'No product'), corrected: (q) => `Results for “${q}”`,
     pieces: (n) => (n > 1 ? `${n} pieces recognised. Tap one.` : 'One piece recognised'), sure: (p) => `${p}% sure`, unsure: 'not sure', piece: 'Piece', all: 'The whole photo',
@@ -38,6 +38,9 @@ const words = {
     browse: 'The collection', nearest: 'The closest first', best: 'The most relevant first',
   },
 };
+
+/** Words of a part of the page that brings its own. */
+export function addWords(l, more) { Object.assign(words[l], more); }
 
 let current = 'fr';
 export const lang = () => current;

@@ -297,6 +297,60 @@ async function offline({ page, context }) {
   assert.ok(await page.locator('#offline').isHidden());
 }
 
+/** Sign-up, sign-out, sign-in and the account's screens; a session that ends is renewed without a word. */
+async function account({ page, shot }) {
+  const email = `p${Date.now()}${Math.floor(Math.random() * 1e6)}@example.org`;
+  const password = 'a long enough password';
+  const shown = (title) => page.waitForFunction((x) => document.getElementById('account-title').textContent === x, title);
+  await page.click('#account-open');
+  await shown('Se connecter');
+  await accessible(page, 'sign-in');
+  await page.waitForTimeout(500);
+  await shot('sign-in');
+  await page.getByRole('button', { name: 'Créer un compte' }).click();
+  await shown('Créer un compte');
+  await page.fill('#account-body input[name="email"]', email);
+  await page.fill('#account-body input[name="password"]', password);
+  assert.equal(await page.locator('#account-body input[name="of_age"]').isChecked(), false, 'nothing is ticked beforehand');
+  await page.check('#account-body input[name="of_age"]');
+  await noSideways(page);
+  await accessible(page, 'sign-up');
+  await shot('sign-up');
+  await page.click('#account-body button[type="submit"]');
+  await page.waitForSelector('#account-open.on');
+  assert.equal(await page.evaluate(() => document.cookie), '', 'no script can read the tokens');
+  await page.click('#account-open');
+  await shown('Compte');
+  assert.equal(await page.locator('#account-body .who').textContent(), email);
+  await accessible(page, 'account');
+  await noSideways(page);
+  await shot('account');
+  await page.getByRole('button', { name: 'Double authentification' }).click();
+  await page.fill('#account-body input[name="password"]', password);
+  await page.click('#account-body button[type="submit"]');
+  await page.waitForSelector('#account-body .secret');
+  await accessible(page, 'second factor');
+  await page.click('#account-dialog .close');
+  await page.reload();
+  await page.waitForSelector('#account-open.on');
+  await page.click('#account-open');
+  await page.getByRole('button', { name: 'Se déconnecter', exact: true }).click();
+  await page.waitForSelector('#account-open:not(.on)');
+  await page.click('#account-open');
+  await page.fill('#account-body input[name="email"]', email);
+  await page.fill('#account-body input[name="password"]', 'not the password');
+  await page.click('#account-body button[type="submit"]');
+  await page.waitForSelector('#account-body .fault:not([hidden])');
+  await page.fill('#account-body input[name="password"]', password);
+  await page.click('#account-body button[type="submit"]');
+  await page.waitForSelector('#account-open.on');
+  await page.context().clearCookies({ name: '__Host-penderie' });
+  await page.reload();
+  await page.waitForSelector('#account-open.on');
+  await page.waitForTimeout(300);
+  assert.ok((await page.context().cookies()).some((c) => c.name === '__Host-penderie' && c.httpOnly && c.sameSite === 'Strict'), 'renewed');
+}
+
 const { server, base } = await serve();
 const browser = await chromium.launch({ executablePath: options.chromium, args: ['--no-sandbox', '--disable-dev-shm-usage'] });
 try {
@@ -304,6 +358,7 @@ try {
     for (const [name, body] of Object.entries({ home, photo, search, filter, productSheet, language })) await test(browser, base, device, name, body);
   }
   for (const [name, body] of Object.entries({ upload, notPicture, suggestions, shop, nothing, feedback, more, keyboard })) await test(browser, base, 'desktop', name, body);
+  for (const device of ['phone', 'desktop']) await test(browser, base, device, 'account', account, { expected: ['status of 401'] });
   await test(browser, base, 'desktop', 'trouble', trouble, { expected: ['status of 500'] });
   await test(browser, base, 'desktop', 'offline', offline, { expected: ['ERR_INTERNET_DISCONNECTED', 'ERR_NETWORK_CHANGED'] });
   await test(browser, base, 'desktop', 'inEnglish', inEnglish, { locale: 'en-GB' });

@@ -13,12 +13,14 @@
 
 #include <string.h>
 
-static const char *language(const struct http_request *rq)
+static const char *language_of(const struct http_request *rq, struct str said)
 {
-    struct str said = http_param(rq, "lang");
     if (!said.n) said = str_sub(str_trim(http_header(rq, "Accept-Language")), 0, 2);
     return str_ieqz(said, "en") ? "en" : "fr";
 }
+
+/* Of an operation with the parameter `lang`. */
+static const char *language(const struct http_request *rq) { return language_of(rq, http_param(rq, "lang")); }
 
 static struct str person(const struct http_request *rq) { return rq->principal.id; }
 
@@ -64,7 +66,7 @@ static enum rc give_consents(const struct http_request *rq, const struct upload 
             .photo = str_of(u->id),
             .purpose = (enum consent_purpose)p,
             .text_version = u->given[p],
-            .language = lang.n ? lang : str_of(language(rq)),
+            .language = str_of(language_of(rq, lang)),
             .how = str_eqz(http_header(rq, "Sec-Fetch-Site"), "same-origin") ? "web" : "api"};
         if (u->given[p].n) rc = consent_give(rq->app, &c, err);
     }
@@ -101,12 +103,12 @@ static enum rc post_photo(struct http_request *rq, struct http_response *rs, str
     struct upload u = {0};
     struct wardrobe_prepared p;
     if (!photo) return err_set(err, RC_INVALID, "the form needs a field \"photo\"");
+    enum rc rc = check_consents(rq, &u, err);
+    if (rc) return rc;
     if (!wardrobe_faces() && !wardrobe_keeps_faces(rq->app))
         return err_set(err, RC_BUSY,
                        "photos are not taken at present: faces cannot be made unrecognisable, because the face "
                        "detector is not installed here");
-    enum rc rc = check_consents(rq, &u, err);
-    if (rc) return rc;
     rc = wardrobe_prepare(rq->app, wardrobe_faces(), rq->worker, photo->data, u.keep_faces, rq->arena, &p, err);
     if (rc) return rc;
     rc = keep(rq, &u, &p, err);

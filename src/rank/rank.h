@@ -127,7 +127,7 @@ enum rc rank_item_fill(const struct rank_snapshot *s, const struct rank_offers *
 struct jout;
 void rank_item_write(const struct rank_item *item, struct jout *out);
 
-/* RC_INVALID: neither words nor picture nor product; a bad cursor. RC_NOT_FOUND: similar_to unknown. */
+/* RC_INVALID: neither words nor picture nor labels nor product; a bad cursor. RC_NOT_FOUND: similar_to unknown. */
 enum rc rank_search(struct rank *r, const struct rank_query *q, struct arena *arena, struct rank_answer *out,
                     struct err *err) MUST_USE;
 #endif

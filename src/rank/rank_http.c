@@ -348,29 +348,49 @@ static void json_seen(const struct jval *labels, struct rank_seen *s)
     s->n_style = json_labels(jval_get(labels, "style"), s->style);
 }
 
-/* The embedding must come from the model that the catalogue was read with, and have unit length. */
+/* What was rounded on the way is brought back to unit length; what is far from it is no embedding of ours. */
+static enum rc to_unit_length(float *v, size_t dim, struct err *err)
+{
+    double sum = 0;
+    for (size_t i = 0; i < dim; i++)
+        sum += (double)v[i] * (double)v[i];
+    if (!(sum > .98 && sum < 1.02)) return err_set(err, RC_INVALID, "#/embedding must have unit length");
+    for (size_t i = 0; i < dim; i++)
+        v[i] = (float)((double)v[i] / sqrt(sum));
+    return RC_OK;
+}
+
+/* It must come from the model that the catalogue was read with: another one's space is another. */
 static enum rc json_embedding(const struct http_request *rq, const float **out, struct err *err)
 {
     const struct jval *list = jval_get(rq->json, "embedding");
     struct str model = jval_str(jval_get(rq->json, "model"));
     if (!list) return RC_OK;
     if (!rq->app->model) return err_set(err, RC_BUSY, "no model is loaded");
+    const char *ours = infer_version(rq->app->model);
     size_t dim = infer_dim(rq->app->model);
-    if (!str_eqz(model, infer_version(rq->app->model)))
-        return err_set(err, RC_CONFLICT, "the embedding is of another model than \"%s\"",
-                       infer_version(rq->app->model));
-    if (jval_len(list) != dim) return err_set(err, RC_INVALID, "an embedding has %zu numbers", dim);
+    if (!model.p) return err_set(err, RC_INVALID, "#/model is missing: the name of the embedding's model");
+    if (!str_eqz(model, ours))
+        return err_set(err, RC_UNPROCESSABLE, "the embedding is of another model than this catalogue's, \"%s\"",
+                       ours);
+    if (jval_len(list) != dim) return err_set(err, RC_INVALID, "#/embedding must have %zu numbers", dim);
     float *v = arena_array(rq->arena, dim, sizeof *v);
-    double sum = 0, x;
     if (!v) return err_set(err, RC_NOMEM, "out of memory");
     for (size_t i = 0; i < dim; i++) {
-        if (!jval_f64(jval_at(list, i), &x)) return err_set(err, RC_INVALID, "an embedding holds numbers");
+        double x = 0;
+        if (!jval_f64(jval_at(list, i), &x)) return err_set(err, RC_INVALID, "#/embedding/%zu is no number", i);
         v[i] = (float)x;
-        sum += x * x;
     }
-    if (!(sum > .98 && sum < 1.02)) return err_set(err, RC_INVALID, "an embedding has unit length");
     *out = v;
-    return RC_OK;
+    return to_unit_length(v, dim, err);
+}
+
+/* What the token of the answer says about the question. */
+static char kind_of(const struct rank_query *q)
+{
+    if (q->browse) return 'b';
+    if (q->picture || q->seen) return q->text.n ? 'm' : 'p';
+    return q->similar_to.n ? 's' : 't';
 }
 
 static enum rc post_search(struct http_request *rq, struct http_response *rs, struct err *err)
@@ -396,15 +416,10 @@ static enum rc post_search(struct http_request *rq, struct http_response *rs, st
         json_seen(jval_get(json, "labels"), &seen);
         q.seen = &seen;
     }
-    q.distinct = q.picture || q.similar_to.n;
-    q.browse = !q.text.n && !q.picture && !q.similar_to.n;
+    q.distinct = q.picture || q.seen || q.similar_to.n;
+    q.browse = !q.text.n && !q.distinct;
     jout_object(&rs->json);
-    rc = answer(rq, rs, &q,
-                q.browse         ? 'b'
-                : q.picture      ? q.text.n ? 'm' : 'p'
-                : q.similar_to.n ? 's'
-                                 : 't',
-                err);
+    rc = answer(rq, rs, &q, kind_of(&q), err);
     jout_end(&rs->json);
     return rc;
 }
@@ -482,7 +497,8 @@ const struct http_route rank_routes[] = {
      .method = "POST",
      .operation = "searchByExample",
      .tag = "search",
-     .summary = "Products by words, by a product, or by what a device read from a photo that stays there.",
+     .summary = "Products by words, by a product, or for a photo that stays on its device: by its embedding "
+                "and labels.",
      .handler = post_search,
      .roles = HTTP_ANYONE,
      .flags = HTTP_PRODUCTS,
@@ -493,7 +509,9 @@ const struct http_route rank_routes[] = {
      .method = "POST",
      .operation = "recommend",
      .tag = "search",
-     .summary = "What a photo shows, and products for it. The photo is not kept.",
+     .summary =
+         "What a photo shows, and products for it. The photo is not kept; a device that reads it itself sends "
+         "what it read to POST /v1/search instead.",
      .handler = post_recommendations,
      .roles = HTTP_ANYONE,
      .flags = HTTP_PRODUCTS | HTTP_HEAVY,
@@ -590,9 +608,10 @@ const struct http_schema rank_schemas[] = {
      "\"maxLength\":500},"
      "\"similar_to\":{\"type\":\"string\",\"minLength\":1,\"maxLength\":200},"
      "\"model\":{\"type\":\"string\",\"maxLength\":128,\"description\":\"Name and version of the model that "
-     "made the "
-     "embedding.\"},"
-     "\"embedding\":{\"type\":\"array\",\"minItems\":32,\"maxItems\":4096,\"items\":{\"type\":\"number\","
+     "made the embedding, as GET /readyz tells it; needed with one. Another model than the server's is 422.\"},"
+     "\"embedding\":{\"type\":\"array\",\"description\":\"Of the picture, as many numbers as the model gives "
+     "(256), of unit length within a "
+     "hundredth.\",\"minItems\":32,\"maxItems\":4096,\"items\":{\"type\":\"number\","
      "\"minimum\":-1,"
      "\"maximum\":1}},"
      "\"labels\":{\"type\":\"object\",\"additionalProperties\":false,\"properties\":{\"category\":" LABELS

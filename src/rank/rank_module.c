@@ -42,11 +42,12 @@ static struct metric *const metrics[] = {&searches,   &empty,    &corrected, &se
 
 void rank_note_search(const struct rank_query *q, const struct rank_answer *answer, int64_t us)
 {
-    const char *kind = q->picture && q->text.n ? "mixed"
-                       : q->picture            ? "picture"
-                       : q->similar_to.n       ? "similar"
-                       : q->text.n             ? "text"
-                                               : "browse";
+    bool picture = q->picture || q->seen;
+    const char *kind = picture && q->text.n ? "mixed"
+                       : picture            ? "picture"
+                       : q->similar_to.n    ? "similar"
+                       : q->text.n          ? "text"
+                                            : "browse";
     metric_add(&searches, answer ? kind : "failed", 1);
     if (answer && answer->n == 0) metric_add(&empty, NULL, 1);
     if (answer && answer->corrected.p) metric_add(&corrected, NULL, 1);

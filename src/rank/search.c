@@ -206,8 +206,8 @@ static enum rc prepare(struct rank_work *w, struct err *err)
 {
     const struct rank_query *q = w->q;
     bool text = str_trim(q->text).n > 0;
-    if (!text && !q->picture && !q->similar_to.n && !q->browse)
-        return err_set(err, RC_INVALID, "a search needs words, a picture or a product");
+    if (!text && !q->picture && !q->seen && !q->similar_to.n && !q->browse)
+        return err_set(err, RC_INVALID, "a search needs words, a picture, labels or a product");
     if (q->limit < 1 || q->limit > RANK_MAX_LIMIT)
         return err_set(err, RC_INVALID, "limit must be from 1 to %d", RANK_MAX_LIMIT);
     w->similar_row = -1;

@@ -89,9 +89,11 @@ static void status_text(const struct vault_status *s)
     printf("              generation %lld, since %s (%lld days)\n", (long long)s->generation, a,
            (long long)((clock_now_ms() - s->master_ms) / 86400000));
     if (strcmp(s->provider, s->configured) != 0)
-        printf("              the settings say %s: `penderie keys rotate` moves the keys there\n", s->configured);
+        printf("              the settings say %s: `penderie keys rotate` moves the keys there\n",
+               s->configured);
     if (s->rotating)
-        printf("rotation      has not ended, %lld keys to go: `penderie keys rotate` goes on\n", (long long)s->left);
+        printf("rotation      has not ended, %lld keys to go: `penderie keys rotate` goes on\n",
+               (long long)s->left);
     day(s->oldest_person_ms, a);
     day(s->newest_person_ms, b);
     if (s->persons)
@@ -192,7 +194,8 @@ static enum rc go(struct keys *k, char **operands, int n, struct err *err)
         enum rc (*run)(struct keys *k, struct err *err);
     } with_vault[] = {{"status", status}, {"rotate", rotate}, {"backup", backup}};
     if (!k->data || !*k->data) k->data = config_string(k->config, "data_dir");
-    if (!*k->data) return err_set(err, RC_INVALID, "which data folder? Give --data DIR, or the setting data_dir");
+    if (!*k->data)
+        return err_set(err, RC_INVALID, "which data folder? Give --data DIR, or the setting data_dir");
     if (n == 2 && strcmp(operands[0], "restore") == 0) return restore(k, operands[1], err);
     for (size_t i = 0; n == 1 && i < sizeof with_vault / sizeof *with_vault; i++) {
         if (strcmp(operands[0], with_vault[i].name) != 0) continue;

@@ -62,11 +62,9 @@ enum rc crypt_seal_with(const uint8_t key[static CRYPT_KEY_BYTES],
     enum rc rc = derive(key, nonce, message_key, err);
     if (rc) return rc;
     EVP_CIPHER_CTX *ctx = EVP_CIPHER_CTX_new();
-    bool fine =
-        ctx && EVP_EncryptInit_ex(ctx, EVP_aes_256_gcm(), NULL, message_key, nonce + HALF_NONCE) == 1;
+    bool fine = ctx && EVP_EncryptInit_ex(ctx, EVP_aes_256_gcm(), NULL, message_key, nonce + HALF_NONCE) == 1;
     crypt_wipe(message_key, sizeof message_key);
-    if (fine && aad.n)
-        fine = EVP_EncryptUpdate(ctx, NULL, &n, (const unsigned char *)aad.p, (int)aad.n) == 1;
+    if (fine && aad.n) fine = EVP_EncryptUpdate(ctx, NULL, &n, (const unsigned char *)aad.p, (int)aad.n) == 1;
     n = 0;
     if (fine && plain.n)
         fine = EVP_EncryptUpdate(ctx, out, &n, (const unsigned char *)plain.p, (int)plain.n) == 1;
@@ -97,11 +95,9 @@ enum rc crypt_open(const uint8_t key[static CRYPT_KEY_BYTES], struct str aad, st
     if (rc) return rc;
     memcpy(tag, text + length, sizeof tag);
     EVP_CIPHER_CTX *ctx = EVP_CIPHER_CTX_new();
-    bool fine =
-        ctx && EVP_DecryptInit_ex(ctx, EVP_aes_256_gcm(), NULL, message_key, nonce + HALF_NONCE) == 1;
+    bool fine = ctx && EVP_DecryptInit_ex(ctx, EVP_aes_256_gcm(), NULL, message_key, nonce + HALF_NONCE) == 1;
     crypt_wipe(message_key, sizeof message_key);
-    if (fine && aad.n)
-        fine = EVP_DecryptUpdate(ctx, NULL, &n, (const unsigned char *)aad.p, (int)aad.n) == 1;
+    if (fine && aad.n) fine = EVP_DecryptUpdate(ctx, NULL, &n, (const unsigned char *)aad.p, (int)aad.n) == 1;
     n = 0;
     if (fine && length) fine = EVP_DecryptUpdate(ctx, out, &n, text, (int)length) == 1;
     fine = fine && EVP_CIPHER_CTX_ctrl(ctx, EVP_CTRL_GCM_SET_TAG, sizeof tag, tag) == 1;

@@ -27,7 +27,8 @@ bool crypt_password_outdated(const char *hash, const struct crypt_password_cost 
 /* A key from a passphrase, by argon2id. RC_NOMEM when the memory of the cost is not to be had. */
 enum { CRYPT_SALT_BYTES = 16 };
 enum rc crypt_password_key(struct str passphrase, const uint8_t salt[static CRYPT_SALT_BYTES],
-                           const struct crypt_password_cost *cost, uint8_t key[static 32], struct err *err) MUST_USE;
+                           const struct crypt_password_cost *cost, uint8_t key[static 32],
+                           struct err *err) MUST_USE;
 
 enum { CRYPT_TOTP_DIGITS = 6, CRYPT_TOTP_STEP_S = 30 };
 /* The code of this counter (RFC 4226): CRYPT_TOTP_DIGITS digits and a NUL. For RFC 6238: the counter is the Unix time

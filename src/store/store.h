@@ -105,9 +105,10 @@ enum rc store_get_i64(struct store_tx *tx, const char *sql, const struct store_v
 
 /* A number that grows with every commit by anyone, also by another process: cheap to poll. */
 enum rc store_version(struct store *s, int64_t *out, struct err *err) MUST_USE;
-/* Leaves no trace, in the files that belong to the store, of what committed transactions have deleted or replaced:
- * with `overwrite`, SQLite's log is moved into the file and cut to nothing. Waits for readers that still see
- * the old state, RC_BUSY after busy_ms. What a disk keeps in blocks that it gave free is beyond it. */
+/* Leaves no trace, in the files that belong to the store, of what committed transactions have deleted or
+ * replaced: with `overwrite`, SQLite's log is moved into the file and cut to nothing. Waits for readers that
+ * still see the old state, RC_BUSY after busy_ms. What a disk keeps in blocks that it gave free is
+ * beyond it. */
 enum rc store_forget(struct store *s, struct err *err) MUST_USE;
 /* Copies a consistent state to `path` while writers go on. */
 enum rc store_backup(struct store *s, const char *path, struct err *err) MUST_USE;

@@ -68,8 +68,8 @@ struct store_ops {
     enum rc (*version)(struct store *s, int64_t *out, struct err *err);
     enum rc (*backup)(struct store *s, const char *path, struct err *err);
 
-    /* Put behind a CREATE TABLE whose rows are to be kept in the order of their key: " WITHOUT ROWID". store.c puts it
-     * in the place of STORE_NO_ROW_ORDER in migrations. */
+    /* Put behind a CREATE TABLE whose rows are to be kept in the order of their key: " WITHOUT ROWID". store.c
+     * puts it in the place of STORE_NO_ROW_ORDER in migrations. */
     const char *clustered;
 };
 

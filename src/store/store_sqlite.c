@@ -549,9 +549,9 @@ static enum rc sqlite_version(struct store *base, int64_t *out, struct err *err)
 }
 
 /*
- * A checkpoint that cuts the log to nothing: pages with what was deleted leave the log, and the pages that took their
- * place in the file hold zeros there (secure_delete). The writer's seat keeps this process's writers out; the
- * busy handler waits for readers and for other processes.
+ * A checkpoint that cuts the log to nothing: pages with what was deleted leave the log, and the pages that took
+ * their place in the file hold zeros there (secure_delete). The writer's seat keeps this process's writers out;
+ * the busy handler waits for readers and for other processes.
  */
 static enum rc sqlite_forget(struct store *base, struct err *err)
 {

@@ -102,10 +102,9 @@ static int configure(struct connection *c, enum connection_kind kind)
     sqlite3_db_config(db, SQLITE_DBCONFIG_DQS_DML, 0, NULL);
     sqlite3_db_config(db, SQLITE_DBCONFIG_DQS_DDL, 0, NULL);
     sqlite3_db_config(db, SQLITE_DBCONFIG_ENABLE_FKEY, 1, NULL);
-    int code = run(db, writes
-                           ? "PRAGMA synchronous=FULL; PRAGMA temp_store=MEMORY; PRAGMA cache_size=-16384;"
-                             "PRAGMA journal_size_limit=67108864"
-                           : "PRAGMA temp_store=MEMORY; PRAGMA cache_size=-8192");
+    int code = run(db, writes ? "PRAGMA synchronous=FULL; PRAGMA temp_store=MEMORY; PRAGMA cache_size=-16384;"
+                                "PRAGMA journal_size_limit=67108864"
+                              : "PRAGMA temp_store=MEMORY; PRAGMA cache_size=-8192");
     if (!code && kind == CONNECTION_OVERWRITER) code = run(db, "PRAGMA secure_delete=ON");
     if (!code) code = prepare(db, writes ? "BEGIN IMMEDIATE" : "BEGIN", &c->begin);
     if (!code) code = prepare(db, "COMMIT", &c->commit);

@@ -1,9 +1,9 @@
 /*
- * HTTPS to Microsoft Entra ID and Azure Key Vault by libcurl. Certificates are always checked; no redirect is followed, so that
- * a token goes nowhere but where the settings say.
+ * HTTPS to Microsoft Entra ID and Azure Key Vault by libcurl. Certificates are always checked; no redirect is
+ * followed, so that a token goes nowhere but where the settings say.
  *
- * The client secret is read from its file for each token and wiped at once; the token and the request that carries the secret
- * lie in memory that is wiped. Neither is in a message.
+ * The client secret is read from its file for each token and wiped at once; the token and the request that
+ * carries the secret lie in memory that is wiped. Neither is in a message.
  */
 #include "vault/azure.h"
 
@@ -138,7 +138,8 @@ static void set_options(CURL *e, const struct azure *a, const char *url, struct 
     curl_easy_setopt(e, CURLOPT_HEADERDATA, to);
 }
 
-/* `headers` and `body` (p NULL: GET) are borrowed; libcurl copies neither the body nor, for long, the headers. */
+/* `headers` and `body` (p NULL: GET) are borrowed; libcurl copies neither the body nor, for
+ * long, the headers. */
 static void send_once(const struct azure *a, const char *url, struct curl_slist *headers, struct str body,
                       struct answer *to)
 {
@@ -213,11 +214,13 @@ static enum rc explain(const char *who, const struct answer *a, struct err *err)
     char code[80] = "", text[240] = "";
     struct jval *doc = NULL;
     if (a->status == -1)
-        return err_set(err, RC_IO,
-                       "%s: its certificate is not trusted (%s); is this the right address, and vault_azure_ca_file the "
-                       "right authority?",
-                       who, a->failed);
-    if (!a->status) return err_set(err, a->timed_out ? RC_TIMEOUT : RC_IO, "%s does not answer: %s", who, a->failed);
+        return err_set(
+            err, RC_IO,
+            "%s: its certificate is not trusted (%s); is this the right address, and vault_azure_ca_file the "
+            "right authority?",
+            who, a->failed);
+    if (!a->status)
+        return err_set(err, a->timed_out ? RC_TIMEOUT : RC_IO, "%s does not answer: %s", who, a->failed);
     if (!jval_parse(buf_str(&a->body), ANSWER_BYTES, &doc, NULL)) {
         const struct jval *error = jval_get(doc, "error");
         plain(jval_is_object(error) ? jval_str(jval_get(error, "code")) : jval_str(error), code, sizeof code);
@@ -227,8 +230,10 @@ static enum rc explain(const char *who, const struct answer *a, struct err *err)
     }
     jval_destroy(doc);
     enum rc rc = a->status == 401 || a->status == 403 ? RC_FORBIDDEN : RC_IO;
-    const char *advice = a->status == 403 ? " Give the application the role Key Vault Crypto Service Encryption User."
-                         : a->status == 404 ? " Look at vault_azure_url and vault_azure_key." : "";
+    const char *advice = a->status == 403
+                             ? " Give the application the role Key Vault Crypto Service Encryption User."
+                         : a->status == 404 ? " Look at vault_azure_url and vault_azure_key."
+                                            : "";
     return err_set(err, rc, "%s answered %ld %s: %s%s", who, a->status, code, text, advice);
 }
 
@@ -308,7 +313,8 @@ static enum rc get_token(struct azure *a, struct err *err)
     a->token_until_us = 0;
     snprintf(url, sizeof url, "%s/%s/oauth2/v2.0/token", config_string(a->config, "vault_azure_authority"),
              config_string(a->config, "vault_azure_tenant"));
-    if (!buf_reserve(&answer.body, ANSWER_BYTES / 2)) return err_set(err, RC_NOMEM, "out of memory"); /* never moves */
+    if (!buf_reserve(&answer.body, ANSWER_BYTES / 2))
+        return err_set(err, RC_NOMEM, "out of memory"); /* never moves */
     enum rc rc = write_form(a, &n, err);
     if (!rc) send_patiently(a, url, NULL, (struct str){a->secrets->form, n}, &answer);
     crypt_wipe(a->secrets->form, sizeof a->secrets->form);
@@ -327,7 +333,8 @@ static void free_headers(struct curl_slist *headers)
     curl_slist_free_all(headers);
 }
 
-static enum rc call_once(struct azure *a, const char *url, struct str body, struct answer *answer, struct err *err)
+static enum rc call_once(struct azure *a, const char *url, struct str body, struct answer *answer,
+                         struct err *err)
 {
     struct secrets *s = a->secrets;
     enum rc rc = a->token_until_us > clock_mono_us() ? RC_OK : get_token(a, err);

@@ -1,8 +1,8 @@
 /*
  * The providers of the master key, behind one door.
  *
- * Threading: `lock` is held during a provider's calls, network included: they happen at start, at a rotation, and when
- * another process has rotated, never for a request.
+ * Threading: `lock` is held during a provider's calls, network included: they happen at start, at a rotation,
+ * and when another process has rotated, never for a request.
  */
 #include "vault/master.h"
 
@@ -87,13 +87,15 @@ enum rc master_unwrap(struct master *m, const char *what, const struct master_wr
 {
     size_t i;
     if (!find_provider(wrapped->provider, &i))
-        return err_set(err, RC_CORRUPT, "the vault's keys are wrapped by \"%s\", which this program does not know",
+        return err_set(err, RC_CORRUPT,
+                       "the vault's keys are wrapped by \"%s\", which this program does not know",
                        wrapped->provider);
     pthread_mutex_lock(&m->lock);
     enum rc rc = make_ready(m, i, err);
     if (!rc) rc = providers[i]->unwrap(m->self[i], what, wrapped, key, err);
     pthread_mutex_unlock(&m->lock);
-    /* "Not found" is for persons whose key was destroyed: a master key that is missing must not be taken for that. */
+    /* "Not found" is for persons whose key was destroyed: a master key that is missing must not be taken for
+     * that. */
     if (rc == RC_NOT_FOUND && err) err->code = RC_IO;
     return rc == RC_NOT_FOUND ? RC_IO : rc;
 }

@@ -1,7 +1,8 @@
 /*
- * The master key in Azure Key Vault: an RSA key that never leaves it. What is wrapped (RSA-OAEP-256, wrapKey) is the key and, as
- * OAEP's label cannot be given, the SHA-256 of what it is for; unwrapKey opens it again. The reference is the key's own
- * identifier with its version, so that a new version in Azure disturbs nothing before the next rotation here.
+ * The master key in Azure Key Vault: an RSA key that never leaves it. What is wrapped (RSA-OAEP-256, wrapKey)
+ * is the key and, as OAEP's label cannot be given, the SHA-256 of what it is for; unwrapKey opens it again. The
+ * reference is the key's own identifier with its version, so that a new version in Azure disturbs nothing
+ * before the next rotation here.
  */
 #include "vault/master.h"
 
@@ -58,8 +59,8 @@ static enum rc create(const char *vault_dir, const struct config *config, void *
     return rc;
 }
 
-/* The path of a key's identifier, which must be one of the vault that the settings name: the database must not be able to
- * send a token elsewhere. */
+/* The path of a key's identifier, which must be one of the vault that the settings name: the database must not
+ * be able to send a token elsewhere. */
 static enum rc path_of(const struct azure_master *m, const char *kid, char *out, size_t cap, struct err *err)
 {
     size_t n = strlen(azure_url(m->azure));
@@ -75,7 +76,8 @@ static enum rc path_of(const struct azure_master *m, const char *kid, char *out,
         fine = first.n <= NAME_CHARS && rest.n <= NAME_CHARS && plain_name(name) && plain_name(version);
     }
     if (!fine)
-        return err_set(err, RC_FORBIDDEN, "the vault's keys are wrapped by the Azure key %.200s, which is not in %s", kid,
+        return err_set(err, RC_FORBIDDEN,
+                       "the vault's keys are wrapped by the Azure key %.200s, which is not in %s", kid,
                        azure_url(m->azure));
     snprintf(out, cap, "/keys/%s/%s", name, version);
     return RC_OK;
@@ -87,14 +89,15 @@ static enum rc newest(struct azure_master *m, char kid[static MASTER_REFERENCE_B
     char path[2 * NAME_CHARS + 16];
     struct jval *answer = NULL;
     const char *version = config_string(m->config, "vault_azure_key_version");
-    snprintf(path, sizeof path, "/keys/%s%s%s", config_string(m->config, "vault_azure_key"), *version ? "/" : "",
-             version);
+    snprintf(path, sizeof path, "/keys/%s%s%s", config_string(m->config, "vault_azure_key"),
+             *version ? "/" : "", version);
     enum rc rc = azure_call(m->azure, path, STR_NONE, &answer, err);
     if (rc) return rc;
     struct str found = jval_str(jval_get(jval_get(answer, "key"), "kid"));
     struct str type = jval_str(jval_get(jval_get(answer, "key"), "kty"));
     if (!str_eqz(type, "RSA") && !str_eqz(type, "RSA-HSM"))
-        rc = err_set(err, RC_INVALID, "the Azure key %s is not an RSA key", config_string(m->config, "vault_azure_key"));
+        rc = err_set(err, RC_INVALID, "the Azure key %s is not an RSA key",
+                     config_string(m->config, "vault_azure_key"));
     else if (!found.n || found.n >= MASTER_REFERENCE_BYTES)
         rc = err_set(err, RC_IO, "Azure Key Vault did not say which version of the key it has");
     else
@@ -104,15 +107,16 @@ static enum rc newest(struct azure_master *m, char kid[static MASTER_REFERENCE_B
 }
 
 /* POST {"alg","value"} to the key's `operation`; the answer's value goes, decoded, to `out`. */
-static enum rc operate(struct azure_master *m, const char *kid, const char *operation, const uint8_t *in, size_t n,
-                       uint8_t *out, size_t cap, size_t *out_n, struct err *err)
+static enum rc operate(struct azure_master *m, const char *kid, const char *operation, const uint8_t *in,
+                       size_t n, uint8_t *out, size_t cap, size_t *out_n, struct err *err)
 {
     char path[2 * NAME_CHARS + 32];
     struct jval *answer = NULL;
     enum rc rc = path_of(m, kid, path, sizeof path, err);
     if (rc) return rc;
     ASSERT(n * 2 + 64 < BODY_BYTES);
-    size_t at = strlen(path), body = (size_t)snprintf(m->text, BODY_BYTES, "{\"alg\":\"RSA-OAEP-256\",\"value\":\"");
+    size_t at = strlen(path),
+           body = (size_t)snprintf(m->text, BODY_BYTES, "{\"alg\":\"RSA-OAEP-256\",\"value\":\"");
     snprintf(path + at, sizeof path - at, "/%s", operation);
     crypt_base64url(in, n, m->text + body);
     body = strlen(m->text);
@@ -137,7 +141,8 @@ static enum rc wrap(void *self, bool fresh, const char *what, const uint8_t key[
     if (rc) return rc;
     memcpy(m->payload, key, CRYPT_KEY_BYTES);
     crypt_sha256(str_of(what), m->payload + CRYPT_KEY_BYTES);
-    rc = operate(m, out->reference, "wrapkey", m->payload, PAYLOAD_BYTES, out->bytes, sizeof out->bytes, &out->n, err);
+    rc = operate(m, out->reference, "wrapkey", m->payload, PAYLOAD_BYTES, out->bytes, sizeof out->bytes,
+                 &out->n, err);
     crypt_wipe(m->payload, PAYLOAD_BYTES);
     return rc;
 }

@@ -1,12 +1,14 @@
 /*
- * The master key in a file: DATA/vault/master.key, or where vault_key_file says. Made at first use with mode 0600, refused when
- * others can read it. Text, so that it can be printed and kept in a safe:
+ * The master key in a file: DATA/vault/master.key, or where vault_key_file says. Made at first use with mode
+ * 0600, refused when others can read it. Text, so that it can be printed and kept in a safe:
  *
  *   penderie master keys 1
- *   ID KEY            16 hexadecimal characters, the first of SHA-256("penderie master key" KEY); 32 bytes as base64url
+ *   ID KEY            ID: the first 16 hexadecimal characters of SHA-256("penderie master key" KEY);
+ *                     KEY: 32 bytes as base64url
  *
- * The last line is the newest key; a second one is there only while a rotation is under way. Written only by whoever
- * holds the write transaction of the vault's database, so two processes never write at once.
+ * The last line is the newest key; a second one is there only while a rotation is under way. Written only by
+ * whoever makes the vault, in the write transaction that does, and by rotations, of which there is one at a
+ * time: two processes never write at once.
  */
 #include "vault/master.h"
 
@@ -153,7 +155,8 @@ static enum rc wrap(void *self, bool fresh, const char *what, const uint8_t key[
     const struct one *newest = &k->one[k->n - 1];
     memcpy(out->reference, newest->id, sizeof newest->id);
     out->n = CRYPT_KEY_BYTES + CRYPT_SEAL_OVERHEAD;
-    return crypt_seal(newest->key, str_of(what), (struct str){(const char *)key, CRYPT_KEY_BYTES}, out->bytes, err);
+    return crypt_seal(newest->key, str_of(what), (struct str){(const char *)key, CRYPT_KEY_BYTES}, out->bytes,
+                      err);
 }
 
 static enum rc unwrap(void *self, const char *what, const struct master_wrapped *wrapped,
@@ -169,8 +172,9 @@ static enum rc unwrap(void *self, const char *what, const struct master_wrapped 
     if (rc) return rc;
     const struct one *one = find(f->keys, wrapped->reference);
     if (!one)
-        return err_set(err, RC_NOT_FOUND, "%s does not hold the " WHAT " %s: put that one back from your safe copy",
-                       f->path, wrapped->reference);
+        return err_set(err, RC_NOT_FOUND,
+                       "%s does not hold the " WHAT " %s: put that one back from your safe copy", f->path,
+                       wrapped->reference);
     if (wrapped->n != CRYPT_KEY_BYTES + CRYPT_SEAL_OVERHEAD)
         return err_set(err, RC_CORRUPT, "the vault is damaged: a wrapped key has a wrong length");
     return crypt_open(one->key, str_of(what), (struct str){(const char *)wrapped->bytes, wrapped->n}, key, err);
@@ -180,7 +184,8 @@ static enum rc unwrap(void *self, const char *what, const struct master_wrapped 
 static enum rc keep_only(void *self, const char *reference, struct err *err)
 {
     struct file *f = self;
-    if (!*reference) return remove(f->path) && fs_exists(f->path) ? err_errno(err, "cannot remove %s", f->path) : RC_OK;
+    if (!*reference)
+        return remove(f->path) && fs_exists(f->path) ? err_errno(err, "cannot remove %s", f->path) : RC_OK;
     enum rc rc = load(f, err);
     if (rc) return rc;
     const struct one *kept = find(f->keys, reference);

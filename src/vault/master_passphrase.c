@@ -1,7 +1,8 @@
 /*
- * The master key from a passphrase, by argon2id: nothing on this disk opens the vault. vault_passphrase_file holds the
- * passphrase (0600; best on a disk in memory that the service manager fills: systemd's LoadCredential=), its one trailing
- * newline not counted. The reference keeps salt and cost, so that both can change:
+ * The master key from a passphrase, by argon2id: nothing on this disk opens the vault. vault_passphrase_file
+ * holds the passphrase (0600; best on a disk in memory that the service manager fills: systemd's
+ * LoadCredential=), its one trailing newline not counted. The reference keeps salt and cost, so that both can
+ * change:
  *
  *   argon2id13 t=3 m=268435456 SALT       SALT: 16 bytes as base64url
  *
@@ -46,8 +47,9 @@ static enum rc read_passphrase(struct passphrase *p, const char *setting, struct
     if (rc) return rc;
     if (s->n && s->text[s->n - 1] == '\n') s->n--;
     if (s->n < LEAST_CHARS)
-        return err_set(err, RC_INVALID, "the passphrase in %s is too short: at least %d characters, better five words",
-                       path, LEAST_CHARS);
+        return err_set(err, RC_INVALID,
+                       "the passphrase in %s is too short: at least %d characters, better five words", path,
+                       LEAST_CHARS);
     return RC_OK;
 }
 
@@ -77,7 +79,8 @@ static enum rc create(const char *vault_dir, const struct config *config, void *
     return rc;
 }
 
-static bool parse(const char *reference, struct crypt_password_cost *cost, uint8_t salt[static CRYPT_SALT_BYTES])
+static bool parse(const char *reference, struct crypt_password_cost *cost,
+                  uint8_t salt[static CRYPT_SALT_BYTES])
 {
     uint64_t passes, memory;
     size_t n;
@@ -134,7 +137,8 @@ static enum rc wrap(void *self, bool fresh, const char *what, const uint8_t key[
 }
 
 static enum rc try_one(struct passphrase *p, const char *setting, const char *what,
-                       const struct master_wrapped *wrapped, uint8_t key[static CRYPT_KEY_BYTES], struct err *err)
+                       const struct master_wrapped *wrapped, uint8_t key[static CRYPT_KEY_BYTES],
+                       struct err *err)
 {
     const uint8_t *master;
     enum rc rc = read_passphrase(p, setting, err);
@@ -143,7 +147,8 @@ static enum rc try_one(struct passphrase *p, const char *setting, const char *wh
     rc = crypt_open(master, str_of(what), (struct str){(const char *)wrapped->bytes, wrapped->n}, key, err);
     if (rc) crypt_wipe(p->secret->known, sizeof p->secret->known);
     if (rc == RC_CORRUPT)
-        rc = err_set(err, RC_FORBIDDEN, "the passphrase in %s does not open the vault: it is another one, or mistyped",
+        rc = err_set(err, RC_FORBIDDEN,
+                     "the passphrase in %s does not open the vault: it is another one, or mistyped",
                      config_string(p->config, setting));
     return rc;
 }

@@ -137,7 +137,8 @@ enum rc vault_add_person(struct vault *v, struct str person, struct err *err)
 {
     char name[VAULT_PSEUDONYM_CHARS + 1];
     struct store_tx *tx = NULL;
-    if (!person.n || person.n > MAX_ID_BYTES) return err_set(err, RC_INVALID, "an account id is missing or too long");
+    if (!person.n || person.n > MAX_ID_BYTES)
+        return err_set(err, RC_INVALID, "an account id is missing or too long");
     vault_row_name(v, person, name);
     enum rc rc = vault_be_ready(v, err);
     if (!rc) rc = store_begin(v->store, STORE_WRITE, &tx, err);
@@ -172,15 +173,16 @@ enum rc vault_destroy_person(struct vault *v, struct str person, struct err *err
 /* Whose and which record: lengths in front, so that no two pairs run together. */
 static enum rc bind(enum vault_kind kind, struct str whose, struct str place, struct buf *aad, struct err *err)
 {
-    buf_addf(aad, "penderie sealed %d/%s/%zu/", VAULT_FORMAT, kind == VAULT_PERSON ? "person" : "house", whose.n);
+    buf_addf(aad, "penderie sealed %d/%s/%zu/", VAULT_FORMAT, kind == VAULT_PERSON ? "person" : "house",
+             whose.n);
     buf_add(aad, whose);
     buf_addc(aad, '/');
     buf_add(aad, place);
     return buf_check(aad, "the name of a record", err);
 }
 
-static enum rc seal(const uint8_t key[static CRYPT_KEY_BYTES], struct str aad, struct str plain, struct buf *out,
-                    struct err *err)
+static enum rc seal(const uint8_t key[static CRYPT_KEY_BYTES], struct str aad, struct str plain,
+                    struct buf *out, struct err *err)
 {
     size_t n = plain.n + CRYPT_SEAL_OVERHEAD;
     if (!buf_reserve(out, n + 1)) return buf_check(out, "an encrypted record", err);
@@ -216,7 +218,9 @@ static enum rc with_person(struct vault *v, enum direction direction, struct str
     vault_row_name(v, person, name);
     enum rc rc = vault_key(v, VAULT_PERSON, name, key, err);
     if (!rc) rc = bind(VAULT_PERSON, person, place, &aad, err);
-    if (!rc) rc = direction == SEAL ? seal(key, buf_str(&aad), in, out, err) : unseal(key, buf_str(&aad), in, out, err);
+    if (!rc)
+        rc = direction == SEAL ? seal(key, buf_str(&aad), in, out, err)
+                               : unseal(key, buf_str(&aad), in, out, err);
     crypt_wipe(key, sizeof key);
     buf_release(&aad);
     return rc;
@@ -240,9 +244,12 @@ static enum rc with_house(struct vault *v, enum direction direction, const char 
     uint8_t key[CRYPT_KEY_BYTES];
     struct buf aad = BUF_INIT(4096);
     ASSERT(*name && strlen(name) < MAX_NAME_CHARS && strcmp(name, VAULT_ROOT) != 0);
-    enum rc rc = direction == SEAL ? vault_house_key(v, name, key, err) : vault_key(v, VAULT_HOUSE, name, key, err);
+    enum rc rc =
+        direction == SEAL ? vault_house_key(v, name, key, err) : vault_key(v, VAULT_HOUSE, name, key, err);
     if (!rc) rc = bind(VAULT_HOUSE, str_of(name), place, &aad, err);
-    if (!rc) rc = direction == SEAL ? seal(key, buf_str(&aad), in, out, err) : unseal(key, buf_str(&aad), in, out, err);
+    if (!rc)
+        rc = direction == SEAL ? seal(key, buf_str(&aad), in, out, err)
+                               : unseal(key, buf_str(&aad), in, out, err);
     crypt_wipe(key, sizeof key);
     buf_release(&aad);
     return rc;

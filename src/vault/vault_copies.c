@@ -1,10 +1,12 @@
 /*
- * The vault's own copies, against the loss of its database. They alone could bring a destroyed key back, so they live
- * vault_copies_days and no longer, in a folder of their own (vault_copies_dir) that belongs into no other backup:
+ * The vault's own copies, against the loss of its database. They alone could bring a destroyed key back, so
+ * they live vault_copies_days and no longer, in a folder of their own (vault_copies_dir) that belongs into no
+ * other backup:
  *
  *   vault-20261122T180509Z.db   the database as it was then; keys in it are wrapped, as always
- *   destroyed-20261122          the rows of keys that were destroyed that day, 32 characters a line: what a restored copy
- *                               must not bring back. Written before the key goes. Lives as long as copies do.
+ *   destroyed-20261122          the rows of keys that were destroyed that day, 32 characters a line: what a
+ *                               restored copy must not bring back. Written before the key goes. Outlives the
+ *                               copies of its day.
  *
  * A file for each day is only ever appended to, and removed as a whole: no lock is needed between processes.
  */
@@ -33,7 +35,8 @@ static int64_t parse_stamp(struct str s)
     if (s.n == 8)
         snprintf(iso, sizeof iso, "%.4s-%.2s-%.2s", s.p, s.p + 4, s.p + 6);
     else if (s.n == 16 && s.p[8] == 'T' && s.p[15] == 'Z')
-        snprintf(iso, sizeof iso, "%.4s-%.2s-%.2sT%.2s:%.2s:%.2sZ", s.p, s.p + 4, s.p + 6, s.p + 9, s.p + 11, s.p + 13);
+        snprintf(iso, sizeof iso, "%.4s-%.2s-%.2sT%.2s:%.2s:%.2sZ", s.p, s.p + 4, s.p + 6, s.p + 9, s.p + 11,
+                 s.p + 13);
     else
         return -1;
     return clock_parse(str_of(iso), &ms) ? ms : -1;
@@ -63,7 +66,7 @@ static int64_t list_time(const char *name)
     return str_starts(s, STR("destroyed-")) ? parse_stamp(str_sub(s, 10, s.n)) : -1;
 }
 
-/* Calls `each` for each file of ours; a missing folder has none. */
+/* Calls `each` for each file of ours, with when it was complete; a missing folder has none. */
 typedef enum rc (*each_fn)(const char *path, bool is_copy, int64_t ms, void *ctx, struct err *err);
 static enum rc each_file(const char *dir, each_fn each, void *ctx, struct err *err)
 {
@@ -75,7 +78,7 @@ static enum rc each_file(const char *dir, each_fn each, void *ctx, struct err *e
         int64_t copy = copy_time(e->d_name), list = list_time(e->d_name);
         if (copy < 0 && list < 0) continue;
         snprintf(path, sizeof path, "%s/%s", dir, e->d_name);
-        rc = each(path, copy >= 0, copy >= 0 ? copy : list, ctx, err);
+        rc = each(path, copy >= 0, copy >= 0 ? copy : list + DAY_MS, ctx, err); /* a list: when its day ends */
     }
     closedir(d);
     return rc;
@@ -121,7 +124,8 @@ static enum rc expire_one(const char *path, bool is_copy, int64_t ms, void *ctx,
     struct expiry *e = ctx;
     bool old = ms < e->before_ms;
     if (old) e->removed += is_copy;
-    if (old && !e->look_only) return unlink(path) && errno != ENOENT ? err_errno(err, "cannot remove %s", path) : RC_OK;
+    if (old && !e->look_only)
+        return unlink(path) && errno != ENOENT ? err_errno(err, "cannot remove %s", path) : RC_OK;
     if (!is_copy || (old && !e->look_only)) return RC_OK;
     e->left++;
     if (!e->oldest_ms || ms < e->oldest_ms) e->oldest_ms = ms;
@@ -129,7 +133,6 @@ static enum rc expire_one(const char *path, bool is_copy, int64_t ms, void *ctx,
     return RC_OK;
 }
 
-/* A list goes a day after the copies of its day: it is of the whole day. */
 enum rc vault_expire_copies(struct vault *v, int64_t now_ms, bool dry_run, int64_t *removed, struct err *err)
 {
     struct expiry e = {.before_ms = now_ms - v->copies_days * DAY_MS, .look_only = dry_run};
@@ -139,7 +142,8 @@ enum rc vault_expire_copies(struct vault *v, int64_t now_ms, bool dry_run, int64
     return rc;
 }
 
-enum rc vault_look_at_copies(struct vault *v, int64_t *n, int64_t *oldest_ms, int64_t *newest_ms, struct err *err)
+enum rc vault_look_at_copies(struct vault *v, int64_t *n, int64_t *oldest_ms, int64_t *newest_ms,
+                             struct err *err)
 {
     struct expiry e = {.look_only = true};
     enum rc rc = each_file(v->copies_dir, expire_one, &e, err);
@@ -149,7 +153,8 @@ enum rc vault_look_at_copies(struct vault *v, int64_t *n, int64_t *oldest_ms, in
     return rc;
 }
 
-enum rc vault_keep_copies(struct vault *v, int64_t now_ms, bool dry_run, bool *made, int64_t *removed, struct err *err)
+enum rc vault_keep_copies(struct vault *v, int64_t now_ms, bool dry_run, bool *made, int64_t *removed,
+                          struct err *err)
 {
     char path[VAULT_COPY_PATH_BYTES];
     int64_t n, oldest, newest;
@@ -182,7 +187,8 @@ static enum rc strike_out(const char *path, bool is_copy, int64_t ms, void *ctx,
         int64_t changed = 0;
         struct str name = str_split(&rest, '\n');
         if (name.n != VAULT_PSEUDONYM_CHARS) continue; /* a line that was cut off: its key was not destroyed */
-        rc = store_exec(r->tx, "DELETE FROM person_key WHERE person = ?1", STORE_ARGS(STORE_S(name)), &changed, err);
+        rc = store_exec(r->tx, "DELETE FROM person_key WHERE person = ?1", STORE_ARGS(STORE_S(name)), &changed,
+                        err);
         r->gone += changed;
     }
     free(text);
@@ -246,19 +252,22 @@ enum rc vault_restore(const char *data_dir, const struct config *config, const c
     if (made < 0)
         return err_set(err, RC_INVALID, "%s has not the name of a copy of the vault: vault-DATE.db", copy);
     if (made < clock_now_ms() - days * DAY_MS)
-        return err_set(err, RC_FORBIDDEN, "this copy is older than %lld days: it could bring destroyed keys back",
+        return err_set(err, RC_FORBIDDEN,
+                       "this copy is older than %lld days: it could bring destroyed keys back",
                        (long long)days);
     enum rc rc = vault_folders(data_dir, config, dir, copies, err);
     if (rc) return rc;
     snprintf(database, sizeof database, "%s/vault.db", dir);
     snprintf(tmp, sizeof tmp, "%s/restoring.db", dir);
     if (fs_exists(database))
-        return err_set(err, RC_CONFLICT, "%s is there: stop the server and move it away, with its -wal and -shm, first",
+        return err_set(err, RC_CONFLICT,
+                       "%s is there: stop the server and move it away, with its -wal and -shm, first",
                        database);
     rc = fs_mkdirs(dir, 0700, err);
     if (!rc) rc = copy_file(copy, tmp, err);
     if (!rc) rc = strike_out_all(copies, tmp, gone, err);
-    if (!rc && link(tmp, database)) rc = err_errno(err, "cannot put %s in place", database); /* never over another */
+    if (!rc && link(tmp, database))
+        rc = err_errno(err, "cannot put %s in place", database); /* never over another */
     unlink(tmp);
     return rc ? rc : fs_sync_dir(dir, err);
 }

@@ -1,15 +1,16 @@
 /*
  * Between the files of the vault. Its database DATA/vault/vault.db (store "vault"):
  *
- *   generation  the keys that wrap the others, each wrapped itself by the master key: which provider, which of its
- *               keys (`reference`). One in the quiet state; two while a rotation is under way. The highest is current.
- *   person_key  person -> their key, wrapped by a generation's. `person` is the account id's HMAC under the vault's
- *               root key, 32 hexadecimal characters, so that the database alone does not name accounts.
+ *   generation  the keys that wrap the others, each wrapped itself by the master key: which provider, which of
+ *               its keys (`reference`). One in the quiet state; two while a rotation is under way. The highest
+ *               is current.
+ *   person_key  person -> their key, wrapped by a generation's. `person` is the account id's HMAC under the
+ *               vault's root key, 32 hexadecimal characters: the database alone does not name accounts.
  *   house_key   name -> a key that belongs to nobody, the same way. "root" is the one that pseudonyms come from.
  *
  * What is wrapped is sealed by crypt_seal() with an aad that says what it is: "penderie vault 1/person/PERSON",
- * "penderie vault 1/house/NAME", "penderie vault 1/generation/NUMBER". Days are kept, not times: when a person came is not to be
- * matched with other stores.
+ * "penderie vault 1/house/NAME", "penderie vault 1/generation/NUMBER". Days are kept, not times: when a person
+ * came is not to be matched with other stores.
  *
  * Threading: `lock` guards the cache and the list of generations; nothing else in struct vault changes after
  * vault_open(). No call to the database or to a provider is made while it is held.
@@ -42,8 +43,8 @@ struct vault_cached {
     int64_t until_us; /* 0: empty */
 };
 
-struct vault_kek { /* a generation's key */
-    int64_t number;   /* 0: empty */
+struct vault_kek {  /* a generation's key */
+    int64_t number; /* 0: empty */
     uint8_t key[CRYPT_KEY_BYTES];
 };
 
@@ -69,9 +70,10 @@ struct vault {
 
 /* Drops what is in memory if anyone has changed the database; *version is what vault_remember() asks for. */
 enum rc vault_look(struct vault *v, int64_t *version, struct err *err) MUST_USE;
-/* The current generation's number and key, as the transaction sees it; made when there is none yet and `tx` may write. */
-enum rc vault_current(struct vault *v, struct store_tx *tx, int64_t *number, uint8_t key[static CRYPT_KEY_BYTES],
-                      struct err *err) MUST_USE;
+/* The current generation's number and key, as the transaction sees it; made when there is none yet and `tx` may
+ * write. */
+enum rc vault_current(struct vault *v, struct store_tx *tx, int64_t *number,
+                      uint8_t key[static CRYPT_KEY_BYTES], struct err *err) MUST_USE;
 enum rc vault_generation_key(struct vault *v, struct store_tx *tx, int64_t number,
                              uint8_t key[static CRYPT_KEY_BYTES], struct err *err) MUST_USE;
 /* A new generation under a key of the provider that the settings name, and its row. */
@@ -85,7 +87,8 @@ enum rc vault_insert_generation(struct store_tx *tx, const struct vault_new_gene
                                 struct err *err) MUST_USE;
 enum rc vault_read_generation(struct store_tx *tx, int64_t number, struct master_wrapped *out,
                               struct err *err) MUST_USE;
-/* Sees to it that the newest generation's key is in memory, so that no transaction waits for a provider far away. */
+/* Sees to it that the newest generation's key is in memory, so that no transaction waits for a provider far
+ * away. */
 enum rc vault_be_ready(struct vault *v, struct err *err) MUST_USE;
 enum vault_kind { VAULT_PERSON, VAULT_HOUSE };
 /* wrapped: VAULT_WRAPPED_BYTES. */

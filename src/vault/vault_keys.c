@@ -149,11 +149,12 @@ enum rc vault_insert_generation(struct store_tx *tx, const struct vault_new_gene
 
 static enum rc newest(struct store_tx *tx, int64_t *number, struct err *err)
 {
-    return store_get_i64(tx, "SELECT coalesce(max(number), 0) FROM generation", STORE_NO_ARGS, number, NULL, err);
+    return store_get_i64(tx, "SELECT coalesce(max(number), 0) FROM generation", STORE_NO_ARGS, number, NULL,
+                         err);
 }
 
-enum rc vault_current(struct vault *v, struct store_tx *tx, int64_t *number, uint8_t key[static CRYPT_KEY_BYTES],
-                      struct err *err)
+enum rc vault_current(struct vault *v, struct store_tx *tx, int64_t *number,
+                      uint8_t key[static CRYPT_KEY_BYTES], struct err *err)
 {
     struct vault_new_generation first;
     enum rc rc = newest(tx, number, err);
@@ -191,7 +192,9 @@ static enum rc drop_old_keks(struct vault *v, struct err *err)
     struct store_tx *tx = NULL;
     int64_t oldest = 0;
     enum rc rc = store_begin(v->store, STORE_READ, &tx, err);
-    if (!rc) rc = store_get_i64(tx, "SELECT coalesce(min(number), 0) FROM generation", STORE_NO_ARGS, &oldest, NULL, err);
+    if (!rc)
+        rc = store_get_i64(tx, "SELECT coalesce(min(number), 0) FROM generation", STORE_NO_ARGS, &oldest, NULL,
+                           err);
     store_rollback(tx);
     if (rc) return rc;
     pthread_mutex_lock(&v->lock);
@@ -231,8 +234,10 @@ static bool find_cached(struct vault *v, const char *name, uint8_t key[static CR
     return found;
 }
 
-/* Only when nothing was changed since `version` was seen, before the key was read: it may be destroyed by now. */
-static void remember(struct vault *v, const char *name, const uint8_t key[static CRYPT_KEY_BYTES], int64_t version)
+/* Only when nothing was changed since `version` was seen, before the key was read: it may be destroyed by
+ * now. */
+static void remember(struct vault *v, const char *name, const uint8_t key[static CRYPT_KEY_BYTES],
+                     int64_t version)
 {
     if (v->cache_us <= 0) return;
     pthread_mutex_lock(&v->lock);
@@ -278,7 +283,8 @@ static enum rc read_key(struct vault *v, struct store_tx *tx, enum vault_kind ki
                                            : "SELECT generation, wrapped FROM house_key WHERE name = ?1";
     enum rc rc = store_query(tx, sql, STORE_ARGS(STORE_Z(name)), &rows, err);
     if (!rc) rc = store_next(rows, &more, err);
-    if (!rc && !more) rc = err_set(err, RC_NOT_FOUND, "there is no key for this person: it was never made, or destroyed");
+    if (!rc && !more)
+        rc = err_set(err, RC_NOT_FOUND, "there is no key for this person: it was never made, or destroyed");
     if (!rc) {
         struct str blob = store_blob(rows, 1);
         generation = store_i64(rows, 0);
@@ -303,7 +309,8 @@ enum rc vault_key(struct vault *v, enum vault_kind kind, const char *name, uint8
     if (rc) return rc;
     cache_name(kind, name, cached);
     if (find_cached(v, cached, key)) return RC_OK;
-    /* A rotation that ends in between takes the old generation's master key away from under the transaction: again, then. */
+    /* A rotation that ends in between takes the old generation's master key away from under the transaction:
+     * again, then. */
     for (int tries = 0; tries < 2; tries++) {
         int64_t before = version;
         rc = store_begin(v->store, STORE_READ, &tx, err);
@@ -337,8 +344,9 @@ static enum rc make_house_key(struct vault *v, const char *name, uint8_t key[sta
     const struct store_value args[] = {STORE_Z(name), STORE_I(number), STORE_B(wrapped, sizeof wrapped),
                                        STORE_I(vault_today_ms())};
     if (!rc)
-        rc = store_exec(tx, "INSERT INTO house_key (name, generation, wrapped, made_ms) VALUES (?1, ?2, ?3, ?4)",
-                        args, 4, NULL, err);
+        rc =
+            store_exec(tx, "INSERT INTO house_key (name, generation, wrapped, made_ms) VALUES (?1, ?2, ?3, ?4)",
+                       args, 4, NULL, err);
     crypt_wipe(kek, sizeof kek);
     if (!rc) return store_commit(tx, err);
     store_rollback(tx);

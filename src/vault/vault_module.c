@@ -1,6 +1,6 @@
-/* The vault's settings, and the daily care for its copies. Its tables are its own: vault_open() brings them up to date, not
- * the walk over modules; and a person's key is destroyed by name at the end of an erasure, as the other modules may need
- * it to find what they erase. */
+/* The vault's settings, and the daily care for its copies. Its tables are its own: vault_open() brings them up
+ * to date, not the walk over modules; and a person's key is destroyed by name at the end of an erasure, as the
+ * other modules may need it to find what they erase. */
 #include "vault/vault.h"
 
 #include "base/app.h"
@@ -9,7 +9,8 @@
 
 const struct config_key vault_config[] = {
     {"vault_master", CONFIG_STRING, "file", 0, 0,
-     "Where the master key is, which wraps the keys of all persons: file, passphrase or azure (Azure Key Vault). After a "
+     "Where the master key is, which wraps the keys of all persons: file, passphrase or azure (Azure Key "
+     "Vault). After a "
      "change: penderie keys rotate."},
     {"vault_key_file", CONFIG_STRING, "", 0, 0,
      "The file with the master key; best on another disk than the data. Made at first start. Empty: "
@@ -38,7 +39,8 @@ const struct config_key vault_config[] = {
     {"vault_cache", CONFIG_DURATION_MS, "30s", 0, 3600000,
      "How long a person's key may stay in memory after it was unwrapped. 0s: not at all."},
     {"vault_copies_dir", CONFIG_STRING, "", 0, 0,
-     "Where the vault's own copies are; best on another disk. It must be part of no other backup, or destroyed keys live on "
+     "Where the vault's own copies are; best on another disk. It must be part of no other backup, or destroyed "
+     "keys live on "
      "there. Empty: DATA/vault/copies."},
     {"vault_copies_days", CONFIG_INT, "30", 1, 3650,
      "After how many days a copy is removed: only then is a key that was destroyed gone everywhere."},

@@ -1,12 +1,14 @@
 /*
- * Rotation: a new generation, every key wrapped by it, the old generation dropped, the old master key forgotten.
+ * Rotation: a new generation, every key wrapped by it, the old generation dropped, and with it the
+ * old master key.
  *
- *   1. the provider gets a fresh key, the new generation's row is committed: from now on new keys are wrapped by it
+ *   1. the provider gets a fresh key, the new generation's row is committed: new keys are wrapped by it now
  *   2. the others follow, BATCH rows a transaction; servers go on, and find each key under either generation
- *   3. when none is left: the provider keeps the newest key alone, the old rows go, and so do their traces in the file
+ *   3. when none is left: the provider keeps the newest key alone, the old rows go, and their traces too
  *
- * Killed anywhere, the next call goes on: two generations in the table say that a rotation is under way. Killed before 1 is
- * committed, the provider holds a key that nothing was wrapped by; the next rotation drops it first.
+ * Killed anywhere, the next call goes on: two generations in the table say that a rotation is under way. Killed
+ * before 1 is committed, the provider holds a key that nothing was wrapped by; the next rotation drops it
+ * first.
  */
 #include "vault/vault_internal.h"
 
@@ -37,8 +39,9 @@ static enum rc lock_rotation(const struct vault *v, int *fd, struct err *err)
     *fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
     if (*fd < 0) return err_errno(err, "cannot open %s", path);
     if (!flock(*fd, LOCK_EX | LOCK_NB)) return RC_OK;
-    enum rc rc = errno == EWOULDBLOCK ? err_set(err, RC_BUSY, "another rotation is under way; it goes on by itself")
-                                      : err_errno(err, "cannot lock %s", path);
+    enum rc rc = errno == EWOULDBLOCK
+                     ? err_set(err, RC_BUSY, "another rotation is under way; it goes on by itself")
+                     : err_errno(err, "cannot lock %s", path);
     close(*fd);
     *fd = -1;
     return rc;
@@ -52,8 +55,8 @@ static enum rc read_generations(struct store_tx *tx, struct generations *out, st
 {
     enum rc rc = store_get_i64(tx, "SELECT count(*) FROM generation", STORE_NO_ARGS, &out->n, NULL, err);
     if (!rc)
-        rc = store_get_i64(tx, "SELECT coalesce(max(number), 0) FROM generation", STORE_NO_ARGS, &out->newest, NULL,
-                           err);
+        rc = store_get_i64(tx, "SELECT coalesce(max(number), 0) FROM generation", STORE_NO_ARGS, &out->newest,
+                           NULL, err);
     return rc;
 }
 
@@ -68,7 +71,8 @@ static enum rc look_at_generations(struct vault *v, struct generations *g, struc
     return rc;
 }
 
-/* Step 1, unless an earlier call has done it. The provider is asked outside of any transaction: it may be far away. */
+/* Step 1, unless an earlier call has done it. The provider is asked outside of any transaction: it may be far
+ * away. */
 static enum rc begin(struct rotation *r, struct err *err)
 {
     struct vault *v = r->v;
@@ -98,8 +102,8 @@ struct row {
     uint8_t wrapped[VAULT_WRAPPED_BYTES];
 };
 
-static enum rc read_batch(struct rotation *r, struct store_tx *tx, enum vault_kind kind, struct row *batch, size_t *n,
-                          struct err *err)
+static enum rc read_batch(struct rotation *r, struct store_tx *tx, enum vault_kind kind, struct row *batch,
+                          size_t *n, struct err *err)
 {
     const char *sql = kind == VAULT_PERSON
                           ? "SELECT person, generation, wrapped FROM person_key WHERE generation < ?1 LIMIT ?2"
@@ -125,8 +129,9 @@ static enum rc read_batch(struct rotation *r, struct store_tx *tx, enum vault_ki
 static enum rc wrap_again(struct rotation *r, struct store_tx *tx, enum vault_kind kind, const struct row *row,
                           const uint8_t new_kek[static CRYPT_KEY_BYTES], struct err *err)
 {
-    const char *sql = kind == VAULT_PERSON ? "UPDATE person_key SET generation = ?1, wrapped = ?2 WHERE person = ?3"
-                                           : "UPDATE house_key SET generation = ?1, wrapped = ?2 WHERE name = ?3";
+    const char *sql = kind == VAULT_PERSON
+                          ? "UPDATE person_key SET generation = ?1, wrapped = ?2 WHERE person = ?3"
+                          : "UPDATE house_key SET generation = ?1, wrapped = ?2 WHERE name = ?3";
     uint8_t kek[CRYPT_KEY_BYTES], key[CRYPT_KEY_BYTES], wrapped[VAULT_WRAPPED_BYTES];
     struct str old = {(const char *)row->wrapped, sizeof row->wrapped};
     enum rc rc = vault_generation_key(r->v, tx, row->generation, kek, err);
@@ -135,7 +140,8 @@ static enum rc wrap_again(struct rotation *r, struct store_tx *tx, enum vault_ki
     crypt_wipe(kek, sizeof kek);
     crypt_wipe(key, sizeof key);
     if (rc) return rc;
-    const struct store_value args[] = {STORE_I(r->number), STORE_B(wrapped, sizeof wrapped), STORE_Z(row->name)};
+    const struct store_value args[] = {STORE_I(r->number), STORE_B(wrapped, sizeof wrapped),
+                                       STORE_Z(row->name)};
     return store_exec(tx, sql, args, 3, NULL, err);
 }
 
@@ -247,7 +253,8 @@ static enum rc read_status(struct store_tx *tx, struct vault_status *s, struct e
     if (!rc) rc = number(tx, "SELECT coalesce(max(made_ms), 0) FROM generation", &s->master_ms, err);
     if (!rc)
         rc = number(tx,
-                    "SELECT (SELECT count(*) FROM person_key WHERE generation < (SELECT max(number) FROM generation)) + "
+                    "SELECT (SELECT count(*) FROM person_key WHERE generation < (SELECT max(number) FROM "
+                    "generation)) + "
                     "(SELECT count(*) FROM house_key WHERE generation < (SELECT max(number) FROM generation))",
                     &s->left, err);
     return rc;

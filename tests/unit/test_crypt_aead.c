@@ -1,4 +1,5 @@
-/* XAES-256-GCM against the vectors that C2SP publishes (https://c2sp.org/XAES-256-GCM), the accumulated ones too. */
+/* XAES-256-GCM against the vectors that C2SP publishes (https://c2sp.org/XAES-256-GCM), the accumulated ones
+ * too. */
 #include "test.h"
 
 #include "crypt/crypt.h"
@@ -149,8 +150,9 @@ static void test_refusals(void **state)
     assert_rc(crypt_open(key, STR("here"), whole, out, &err), RC_CORRUPT);
 }
 
-/* RFC 9106's own vector uses a secret and associated data, which libsodium does not offer: this one was computed with the
- * reference program: echo -n "correct horse" | argon2 saltsaltsaltsalt -id -t 2 -m 15 -p 1 -l 32 -r */
+/* RFC 9106's own vector uses a secret and associated data, which libsodium does not offer: this one was
+ * computed with the reference program: echo -n "correct horse" | argon2 saltsaltsaltsalt -id -t 2 -m 15 -p 1 -l
+ * 32 -r */
 static void test_passphrase_key(void **state)
 {
     (void)state;

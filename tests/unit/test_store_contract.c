@@ -896,8 +896,9 @@ static void test_no_row_order(void **state)
     for (int i = 0; i < 4; i++)
         OK(store_exec(tx, "INSERT INTO t_shuffled (id, n) VALUES (?1, ?2)",
                       STORE_ARGS(STORE_Z(ids[i]), STORE_I(i)), NULL, &err));
-    OK(store_exec(tx, "INSERT INTO t_shuffled (id, n) VALUES ('a', 7) ON CONFLICT (id) DO UPDATE SET n = excluded.n",
-                  STORE_NO_ARGS, NULL, &err));
+    OK(store_exec(
+        tx, "INSERT INTO t_shuffled (id, n) VALUES ('a', 7) ON CONFLICT (id) DO UPDATE SET n = excluded.n",
+        STORE_NO_ARGS, NULL, &err));
     OK(store_commit(tx, &err));
     OK(store_forget(store, &err));
     OK(store_begin(store, STORE_READ, &tx, &err));

@@ -239,8 +239,8 @@ static void run_one(struct store *s, const char *sql)
     OK(store_commit(tx, &err));
 }
 
-/* With `overwrite`, what was deleted or replaced is in no byte of the files after store_forget(); and the rows of a table
- * without row order lie in the order of the key. */
+/* With `overwrite`, what was deleted or replaced is in no byte of the files after store_forget(); and the rows
+ * of a table without row order lie in the order of the key. */
 static void test_forget(void **state)
 {
     (void)state;
@@ -286,7 +286,7 @@ static void test_forget(void **state)
 int main(void)
 {
 #define T(name) cmocka_unit_test_setup(name, fresh)
-    const struct CMUnitTest tests[] = {T(test_mode), T(test_missing_and_foreign), T(test_damaged),
-                                       T(test_disk_full), T(test_many_readers), T(test_forget)};
+    const struct CMUnitTest tests[] = {T(test_mode),      T(test_missing_and_foreign), T(test_damaged),
+                                       T(test_disk_full), T(test_many_readers),        T(test_forget)};
     return cmocka_run_group_tests(tests, set_up, tear_down);
 }

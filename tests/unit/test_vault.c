@@ -1,6 +1,6 @@
 /*
- * The vault: sealing, persons, master keys, rotation, copies. Other processes are this program again, started with
- * "child": a forked SQLite must not go on with the parent's files.
+ * The vault: sealing, persons, master keys, rotation, copies. Other processes are this program again, started
+ * with "child": a forked SQLite must not go on with the parent's files.
  */
 #include "test.h"
 
@@ -73,7 +73,8 @@ static void seal(struct vault *v, const char *person, const char *place, const c
     assert_ok(vault_seal(v, str_of(person), str_of(place), str_of(text), out, &err));
 }
 
-static enum rc unseal(struct vault *v, const char *person, const char *place, struct str sealed, const char *expected)
+static enum rc unseal(struct vault *v, const char *person, const char *place, struct str sealed,
+                      const char *expected)
 {
     struct buf plain = BUF_INIT(1 << 20);
     enum rc rc = vault_unseal(v, str_of(person), str_of(place), sealed, &plain, &err);
@@ -218,7 +219,8 @@ static void test_nonces_differ(void **state)
 static void test_pseudonyms(void **state)
 {
     (void)state;
-    static const char *const domains[] = {"identity", "wardrobe", "activity", "register", "audit", "email", "vault"};
+    static const char *const domains[] = {"identity", "wardrobe", "activity", "register",
+                                          "audit",    "email",    "vault"};
     enum { N = sizeof domains / sizeof *domains };
     char dir[DIR_BYTES], all[N][VAULT_PSEUDONYM_CHARS + 1], again[VAULT_PSEUDONYM_CHARS + 1];
     struct vault *v = fresh_vault(dir);
@@ -444,13 +446,14 @@ static void test_passphrase(void **state)
     assert_null(strstr(err.message, "horse"));
     /* Other costs in the settings: what was made at the old ones still opens. */
     write_file(file, "correct horse battery staple", 0600); /* without the newline it is the same */
-    const char *const *dear = SET("vault_master", "passphrase", "vault_passphrase_file", file,
-                                  "vault_passphrase_passes", "2");
+    const char *const *dear =
+        SET("vault_master", "passphrase", "vault_passphrase_file", file, "vault_passphrase_passes", "2");
     assert_int_equal(try_open(dir, dear), RC_OK);
     /* A new passphrase: the old one opens, the new one wraps. */
     write_file(old, "correct horse battery staple\n", 0600);
     write_file(file, "five other words, and longer\n", 0600);
-    v = open_with(dir, SET("vault_master", "passphrase", "vault_passphrase_file", file, "vault_passphrase_old_file", old));
+    v = open_with(dir, SET("vault_master", "passphrase", "vault_passphrase_file", file,
+                           "vault_passphrase_old_file", old));
     assert_ok(vault_rotate(v, NULL, NULL, &err));
     vault_close(v);
     v = open_with(dir, set);
@@ -461,7 +464,8 @@ static void test_passphrase(void **state)
     buf_release(&sealed);
 }
 
-/* Settings of Azure that cannot work are told at once; the calls themselves are tested in tests/api/test_vault.py. */
+/* Settings of Azure that cannot work are told at once; the calls themselves are tested in
+ * tests/api/test_vault.py. */
 static void test_azure_settings(void **state)
 {
     (void)state;
@@ -473,7 +477,8 @@ static void test_azure_settings(void **state)
     assert_says("vault_azure_url");
 #define AZURE(url, key)                                                                                     \
     SET("vault_master", "azure", "vault_azure_url", url, "vault_azure_key", key, "vault_azure_tenant", "t", \
-        "vault_azure_client_id", "c", "vault_azure_client_secret_file", secret, "vault_azure_timeout", "200ms")
+        "vault_azure_client_id", "c", "vault_azure_client_secret_file", secret, "vault_azure_timeout",      \
+        "200ms")
     assert_rc(try_open(dir, AZURE("http://house.vault.azure.net", "k")), RC_INVALID);
     assert_rc(try_open(dir, AZURE("https://u:p@house.vault.azure.net", "k")), RC_INVALID);
     assert_rc(try_open(dir, AZURE("https://house.vault.azure.net", "../k")), RC_INVALID);
@@ -532,7 +537,8 @@ static void test_rotation(void **state)
     key_file_of(dir, path);
     read_file(path, &before, &n);
     assert_ok(vault_rotate(v, watch, &seen, &err));
-    assert_true(seen.calls >= 3 && seen.last == seen.total && seen.total == MANY + 1); /* persons, and the root */
+    assert_true(seen.calls >= 3 && seen.last == seen.total &&
+                seen.total == MANY + 1); /* persons, and the root */
     read_file(path, &after, &m);
     assert_int_equal(n, m); /* the old key is gone from it */
     assert_string_not_equal(before, after);
@@ -581,8 +587,8 @@ static void test_rotation(void **state)
     free(after);
 }
 
-/* A process that rotates on and on is killed at some moment, many times: nothing is lost, and the next one goes on. Meanwhile
- * this process seals and opens, as a server would. */
+/* A process that rotates on and on is killed at some moment, many times: nothing is lost, and the next one goes
+ * on. Meanwhile this process seals and opens, as a server would. */
 static void test_killed_rotation(void **state)
 {
     (void)state;
@@ -793,8 +799,9 @@ static int64_t count_copies(struct vault *v)
 }
 
 /*
- * A backup of data from before an erasure cannot be read after it: not by the program, not with the vault as it is, not
- * with a copy of the vault that was restored as it must be; and once the copies have expired, with nothing.
+ * A backup of data from before an erasure cannot be read after it: not by the program, not with the vault as it
+ * is, not with a copy of the vault that was restored as it must be; and once the copies have expired, with
+ * nothing.
  */
 static void test_erasure_and_backups(void **state)
 {
@@ -920,20 +927,13 @@ int main(int argc, char **argv)
 {
     if (argc > 1 && strcmp(argv[1], "child") == 0) return child(argc, argv);
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_round_trip),
-        cmocka_unit_test(test_house),
-        cmocka_unit_test(test_tampering),
-        cmocka_unit_test(test_nonces_differ),
-        cmocka_unit_test(test_pseudonyms),
-        cmocka_unit_test(test_destroyed_elsewhere),
-        cmocka_unit_test(test_key_file),
-        cmocka_unit_test(test_passphrase),
-        cmocka_unit_test(test_azure_settings),
-        cmocka_unit_test(test_rotation),
-        cmocka_unit_test(test_killed_rotation),
-        cmocka_unit_test(test_threads),
-        cmocka_unit_test(test_no_trace),
-        cmocka_unit_test(test_erasure_and_backups),
+        cmocka_unit_test(test_round_trip),      cmocka_unit_test(test_house),
+        cmocka_unit_test(test_tampering),       cmocka_unit_test(test_nonces_differ),
+        cmocka_unit_test(test_pseudonyms),      cmocka_unit_test(test_destroyed_elsewhere),
+        cmocka_unit_test(test_key_file),        cmocka_unit_test(test_passphrase),
+        cmocka_unit_test(test_azure_settings),  cmocka_unit_test(test_rotation),
+        cmocka_unit_test(test_killed_rotation), cmocka_unit_test(test_threads),
+        cmocka_unit_test(test_no_trace),        cmocka_unit_test(test_erasure_and_backups),
         cmocka_unit_test(test_locked_memory),
     };
     return cmocka_run_group_tests(tests, setup, temp_dir_remove);

@@ -63,6 +63,9 @@ bool proc_owner_gone(struct str owner)
 
 bool proc_forbid_dumps(void)
 {
-    struct rlimit none = {0, 0};
-    return !setrlimit(RLIMIT_CORE, &none) && !prctl(PR_SET_DUMPABLE, 0, 0, 0, 0);
+    struct rlimit none = {0, 0}, now = {RLIM_INFINITY, RLIM_INFINITY};
+    bool closed = prctl(PR_SET_DUMPABLE, 0, 0, 0, 0) == 0;
+    /* A service manager may forbid the call, and have set the limit itself. */
+    bool limited = setrlimit(RLIMIT_CORE, &none) == 0 || (!getrlimit(RLIMIT_CORE, &now) && now.rlim_cur == 0);
+    return closed && limited;
 }

@@ -11,7 +11,8 @@ RUN make all && make install PREFIX=/opt/penderie
 FROM debian:12-slim
 RUN apt-get update \
     && apt-get install -y --no-install-recommends ca-certificates libjansson4 libsodium23 libsqlite3-0 libvips42 \
-       libjpeg62-turbo libmicrohttpd12 libgnutls30 libcurl4 libcairo2 libexpat1 libstemmer0d libgomp1 libopenblas0-pthread zlib1g \
+       libarchive13 libjpeg62-turbo libmicrohttpd12 libgnutls30 libssl3 libcurl4 libcairo2 libexpat1 libstemmer0d \
+       libgomp1 libopenblas0-pthread zlib1g \
     && rm -rf /var/lib/apt/lists/* \
     && useradd --system --home /var/lib/penderie --create-home --shell /usr/sbin/nologin penderie
 COPY --from=build /opt/penderie /usr/local

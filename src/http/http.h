@@ -8,9 +8,9 @@
  *
  * Threading: libmicrohttpd's threads own the sockets and never block: they receive the body (bounded,
  * in memory, under a budget for all of them: a shopper's photo never touches the disk in clear), suspend
- * the connection, and push the request on the bounded queue of its route's kind. A worker runs the handler and resumes the connection. A full
- * queue answers 503 with Retry-After at once. A handler marked HTTP_INLINE runs on the socket's thread:
- * only for what never waits (health).
+ * the connection, and push the request on the bounded queue of its route's kind. A worker runs the handler
+ * and resumes the connection. A full queue answers 503 with Retry-After at once. A handler marked
+ * HTTP_INLINE runs on the socket's thread: only for what never waits (health).
  */
 #ifndef HTTP_HTTP_H
 #define HTTP_HTTP_H
@@ -23,7 +23,7 @@
 struct app;
 struct jval;
 
-/* Roles, as a mask; identity (issue of its own) decides which a request has. */
+/* Roles, as a mask; who authenticates (http_authenticate_fn) decides which a request has. */
 enum http_role {
     HTTP_ANONYMOUS = 1 << 0,
     HTTP_SHOPPER = 1 << 1,

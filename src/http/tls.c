@@ -27,7 +27,7 @@ struct generation {
 
 struct tls {
     char data_dir[PATH_MAX];
-    bool self_signed;
+    _Atomic bool self_signed;
     char *cert_pem, *key_pem;
     size_t key_n;
     _Atomic(struct generation *) current;
@@ -149,13 +149,12 @@ static enum rc ensure_development(const char *folder, const char *cert_path, con
 }
 
 /* The files to use: those of the settings, or ours, made if need be. */
-static enum rc choose(struct tls *t, const char **certificate, const char **key,
+static enum rc choose(const struct tls *t, const char **certificate, const char **key,
                       char cert_path[static PATH_MAX], char key_path[static PATH_MAX], struct err *err)
 {
     if (!**certificate != !**key)
         return err_set(err, RC_INVALID, "tls_certificate and tls_key: set both, or none");
-    t->self_signed = !**certificate;
-    if (!t->self_signed) return RC_OK;
+    if (**certificate) return RC_OK;
     char folder[PATH_MAX];
     int f = snprintf(folder, sizeof folder, "%s/tls", t->data_dir);
     int n = snprintf(cert_path, PATH_MAX, "%s/tls/cert.pem", t->data_dir);
@@ -191,6 +190,7 @@ static enum rc load(struct tls *t, const char *certificate, const char *key, str
     char cert_path[PATH_MAX], key_path[PATH_MAX], *crt_pem = NULL, *key_pem = NULL;
     size_t crt_n = 0, key_n = 0;
     struct stat st;
+    bool self_signed = !*certificate;
     enum rc rc = choose(t, &certificate, &key, cert_path, key_path, err);
     if (!rc && stat(key, &st) == 0 && (st.st_mode & 007))
         rc = err_set(err, RC_FORBIDDEN, "%s: everybody can read this key; chmod 600 it", key);
@@ -199,6 +199,7 @@ static enum rc load(struct tls *t, const char *certificate, const char *key, str
     if (!rc)
         rc = new_generation(t, (gnutls_datum_t){(unsigned char *)crt_pem, (unsigned)crt_n},
                             (gnutls_datum_t){(unsigned char *)key_pem, (unsigned)key_n}, certificate, err);
+    if (!rc) atomic_store(&t->self_signed, self_signed);
     if (!rc && !t->cert_pem) {
         t->cert_pem = crt_pem;
         t->key_pem = key_pem;
@@ -245,7 +246,7 @@ void tls_close(struct tls *t)
     free(t);
 }
 
-bool tls_self_signed(const struct tls *t) { return t->self_signed; }
+bool tls_self_signed(const struct tls *t) { return atomic_load(&t->self_signed); }
 const char *tls_cert_pem(const struct tls *t) { return t->cert_pem; }
 const char *tls_key_pem(const struct tls *t) { return t->key_pem; }
 

@@ -725,6 +725,41 @@ static void test_normalise(void **state)
     image_release(&im);
 }
 
+/* A red disc with a smooth edge, and its soft shadow to the lower right, on a ground of nearly white. */
+static void disc_with_shadow(struct image *im)
+{
+    for (int y = 0; y < im->height; y++)
+        for (int x = 0; x < im->width; x++) {
+            uint8_t *p = im->rgb + ((size_t)y * (size_t)im->width + (size_t)x) * 3;
+            double edge = hypot(x - 300, y - 400) - 150, far = hypot(x - 312, y - 415) - 150;
+            double share = edge < -1 ? 1 : edge > 1 ? 0 : (1 - edge) / 2;
+            double ground = 240 - (far < -20 ? 50 : far > 30 ? 0 : 50 - (far + 20));
+            p[0] = (uint8_t)(190 * share + ground * (1 - share) + .5);
+            p[1] = (uint8_t)(30 * share + ground * (1 - share) + .5);
+            p[2] = (uint8_t)(40 * share + ground * (1 - share) + .5);
+        }
+}
+
+static void test_normalise_edge(void **state)
+{
+    (void)state;
+    struct image im, out;
+    size_t shadow = 0, edge = 0, n;
+    fine(image_create(600, 800, &im, ERR));
+    disc_with_shadow(&im);
+    fine(image_normalise(&im, 600, &out, ERR));
+    n = (size_t)out.width * (size_t)out.height;
+    for (size_t i = 0; i < n; i++) {
+        const uint8_t *p = out.rgb + i * 3;
+        shadow += p[0] < 235 && abs(p[0] - p[1]) < 25;
+        edge += p[0] > 195 && p[1] > 60 && p[1] < 230 && p[0] - p[1] > 25;
+    }
+    assert_true(shadow < n / 2000);
+    assert_true(edge > 400 && edge < 6000); /* two pixels or so all around: neither jagged nor a haze */
+    image_release(&out);
+    image_release(&im);
+}
+
 /* ---- threads ---- */
 
 static void *decode_often(void *file)
@@ -796,6 +831,7 @@ int main(void)
         cmocka_unit_test(test_colours_of_the_garment_alone),
         cmocka_unit_test(test_dhash),
         cmocka_unit_test(test_normalise),
+        cmocka_unit_test(test_normalise_edge),
         cmocka_unit_test(test_threads),
     };
     return cmocka_run_group_tests(tests, setup, teardown);

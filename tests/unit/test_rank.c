@@ -190,6 +190,38 @@ static void filters_are_exact(void **state)
     assert_int_equal(find(&q).n, 0);
 }
 
+/* A feed that writes anything into its sizes: no bitset each, and the same answers. */
+static void sizes_without_bound(void **state)
+{
+    (void)state;
+    enum { N = 3000 };
+    struct err err = {0};
+    struct rank_snapshot *s = NULL;
+    assert_int_equal(rank_snapshot_create(vocab, 0, &s, &err), RC_OK);
+    for (int64_t i = 0; i < N; i++) {
+        char id[16], sizes[32];
+        snprintf(id, sizeof id, "p%lld", (long long)i);
+        snprintf(sizes, sizeof sizes, "%ssize-%lld", i % 3 ? "M|" : "", (long long)i);
+        struct catalog_row row = {.doc = i + 1, .id = str_of(id), .title = str_of(id), .sizes = str_of(sizes)};
+        assert_int_equal(rank_snapshot_row(s, &row, &err), RC_OK);
+    }
+    assert_int_equal(rank_snapshot_seal(s, 1, &err), RC_OK);
+    assert_null(s->attributes[RANK_SIZE].bits[rank_code(s, RANK_SIZE, STR("M"))]);
+    struct rank_scope scope = {vocab, s, NULL, NULL};
+    struct rank_query q = text_query("size", 20);
+    struct rank_answer a;
+    q.facets = true;
+    q.filter.size = (struct rank_values){.v = {STR("size-17"), STR("size-18")}, .n = 2};
+    assert_int_equal(rank_search_in(&scope, &q, &arena, &a, &err), RC_OK);
+    assert_int_equal(a.matched, 2);
+    for (size_t i = 0; i < a.n_facets; i++) /* 17 has M too, 18 has not */
+        if (strcmp(a.facets[i].field, "size") == 0) assert_int_equal(a.facets[i].count, 1);
+    q.filter.size = (struct rank_values){.v = {STR("M")}, .n = 1};
+    assert_int_equal(rank_search_in(&scope, &q, &arena, &a, &err), RC_OK);
+    assert_int_equal(a.matched, 2000);
+    rank_snapshot_release(s);
+}
+
 static void pages_follow_one_another(void **state)
 {
     (void)state;
@@ -365,6 +397,7 @@ int main(void)
         cmocka_unit_test(words_find_what_they_say),
         cmocka_unit_test(exact_title_first),
         cmocka_unit_test(filters_are_exact),
+        cmocka_unit_test(sizes_without_bound),
         cmocka_unit_test(pages_follow_one_another),
         cmocka_unit_test(orders),
         cmocka_unit_test(pictures_and_products),

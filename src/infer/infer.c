@@ -168,7 +168,7 @@ static enum rc load_image(struct infer *m, struct err *err)
 
 static enum rc tokenizers_path(const char *set, char out[static PATH_MAX], struct err *err)
 {
-    enum rc rc = fs_beside_program("../lib/libopenvino_tokenizers.so", out, PATH_MAX, err);
+    enum rc rc = fs_beside_program("../lib/penderie/libopenvino_tokenizers.so", out, PATH_MAX, err);
     if (rc) return rc;
     if (set || !fs_exists(out)) {
 #ifdef TOKENIZERS_LIB

@@ -128,7 +128,7 @@ def secrets_of(server):
 
 
 def test_serving_beside_rotations(fresh):
-    server = fresh().start()
+    server = fresh().start(wait=180)
     pid = server.process.pid
     told = secrets_of(server)
     for _ in range(3):
@@ -149,7 +149,7 @@ def test_serving_beside_rotations(fresh):
         assert text, f"{place} could not be looked at"
         assert not any(secret in text for secret in told), place
     server.stop(signal.SIGKILL)
-    server.start()
+    server.start(wait=180)
     assert status(server.data)["generation"] == 4
     # ... nor in any file but the key's own, in which the old ones are not.
     now = (server.data / "vault" / "master.key").read_text()

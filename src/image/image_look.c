@@ -181,9 +181,11 @@ static float share_of(const struct sides *s, const float c[3])
           from_ground[3] = {c[0] - g[0], c[1] - g[1], c[2] - g[2]};
     if (!s->n[0] || !s->n[1] || dot(d, d) < 3 * LEAST_CONTRAST * LEAST_CONTRAST) return -1;
     float ff = dot(f, f), gg = dot(g, g), fg = dot(f, g), det = ff * gg - fg * fg, a;
-    if (det > .06f * ff * gg)
-        a = ((dot(f, c) * gg - dot(g, c) * fg) / det - .05f) / .9f;
-    else
+    if (det > .06f * ff * gg) {
+        float share = (dot(f, c) * gg - dot(g, c) * fg) / det, ground = (dot(g, c) * ff - dot(f, c) * fg) / det;
+        float dark = .6f - share - ground; /* darker than any shadow: a seam of the piece */
+        a = ((dark > 0 ? share + dark / .6f : share) - .05f) / .9f;
+    } else
         a = (dot(from_ground, d) / dot(d, d) - .25f) / .5f;
     return a < 0 ? 0 : a > 1 ? 1 : a;
 }

@@ -45,6 +45,7 @@ struct task {
 
 struct labels {
     struct infer *model;
+    const char *styles; /* file; NULL: the one beside the program, if it is there */
     bool json;
     struct buf paths; /* each ends in NUL */
     size_t n_paths, failed;
@@ -191,10 +192,11 @@ static enum rc label_all(struct labels *l, struct queue *workers, struct err *er
 static enum rc open_model(struct labels *l, const char *dir, const struct config *config, unsigned workers,
                           struct err *err)
 {
-    char found[PATH_MAX];
-    const struct infer_options options = {.workers = workers, .no_text = true};
+    char found[PATH_MAX], styles[PATH_MAX];
+    struct infer_options options = {.workers = workers, .no_text = true, .styles = l->styles};
     if (!dir) dir = config_string(config, "model_dir");
     enum rc rc = *dir ? RC_OK : infer_default_dir(found, sizeof found, err);
+    if (!options.styles && !styles_default_path(styles, sizeof styles, NULL)) options.styles = styles;
     if (!rc) rc = crypt_startup(err);
     if (!rc) rc = image_startup("penderie", err);
     return rc ? rc : infer_open(*dir ? dir : found, &options, &l->model, err);
@@ -222,12 +224,13 @@ static enum rc label_paths(struct labels *l, const char *dir, struct config *con
 
 static enum rc run(int argc, char **argv, struct err *err)
 {
-    const char *model = NULL, *file = NULL;
+    const char *model = NULL, *file = NULL, *styles = NULL;
     struct cli_list sets = {0};
     bool help, json = false;
     const struct cli_option options[] = {
         {"json", CLI_FLAG, NULL, "one JSON object a line", &json, false},
         {"model", CLI_STRING, "DIR", "the model package (or the setting model_dir)", &model, false},
+        {"styles", CLI_STRING, "FILE", "the main styles, by words and pictures", &styles, false},
         {"config", CLI_STRING, "FILE", "read settings from FILE", &file, false},
         {"set", CLI_LIST, "KEY=VALUE", "change one setting", &sets, false},
         {0},
@@ -241,6 +244,7 @@ static enum rc run(int argc, char **argv, struct err *err)
     struct labels *l = calloc(1, sizeof *l);
     if (!l) return err_set(err, RC_NOMEM, "out of memory");
     l->json = json;
+    l->styles = styles;
     l->paths = BUF_INIT(MAX_PATH_BYTES);
     pthread_mutex_init(&l->lock, NULL);
     pthread_cond_init(&l->finished, NULL);

@@ -18,6 +18,7 @@
 #include "base/fs.h"
 #include "image/image.h"
 #include "infer/package.h"
+#include "infer/styles.h"
 
 #include <dlfcn.h>
 #include <limits.h>
@@ -53,6 +54,7 @@ struct infer {
     ov_compiled_model_t *compiled_image, *compiled_tokenizer, *compiled_tower; /* NULL: left out */
     unsigned n_workers;
     struct worker *workers;
+    struct styles *styles;                                     /* NULL: none */
     float levels[3][256];                                      /* (byte - mean) / std */
     size_t offsets[INFER_MAX_HEADS], score_offset, box_offset; /* in vision.outputs */
     size_t n_outputs;                                          /* its length in floats */
@@ -318,13 +320,31 @@ static void free_graphs(struct infer *m)
     m->image = m->tokenizer = m->tower = NULL;
 }
 
+static void drop_text(struct infer *m)
+{
+    for (unsigned i = 0; i < m->n_workers; i++)
+        release_text(&m->workers[i].text);
+    if (m->compiled_tokenizer) ov_compiled_model_free(m->compiled_tokenizer);
+    if (m->compiled_tower) ov_compiled_model_free(m->compiled_tower);
+    m->compiled_tokenizer = m->compiled_tower = NULL;
+}
+
+/* Styles are described by words: the text part is there for them, and gone afterwards if it was not asked for. */
+static enum rc load_styles(struct infer *m, const struct infer_options *o, struct err *err)
+{
+    enum rc rc = styles_open(m, 0, o->styles, &m->styles, err);
+    if (o->no_text) drop_text(m);
+    return rc;
+}
+
 static enum rc load(struct infer *m, const struct infer_options *o, struct err *err)
 {
     enum rc rc = RC_OK;
+    bool styles = o->styles && m->package.styles.picture_mean && m->package.text_file && !o->no_image;
     fill_tables(m);
     if (ov_core_create(&m->core)) return failed(RC_INTERNAL, "OpenVINO does not start", err);
     if (!o->no_image) rc = load_image(m, err);
-    if (!rc && !o->no_text && m->package.text_file) rc = load_text(m, o->tokenizers_lib, err);
+    if (!rc && (styles || !o->no_text) && m->package.text_file) rc = load_text(m, o->tokenizers_lib, err);
     if (!rc && m->image) rc = compile(m, m->image, o->cache_dir, &m->compiled_image, err);
     if (!rc && m->tower) rc = compile(m, m->tokenizer, o->cache_dir, &m->compiled_tokenizer, err);
     if (!rc && m->tower) rc = compile(m, m->tower, o->cache_dir, &m->compiled_tower, err);
@@ -332,7 +352,7 @@ static enum rc load(struct infer *m, const struct infer_options *o, struct err *
         if (m->compiled_image) rc = start_vision(m, &m->workers[i].vision, err);
         if (!rc && m->compiled_tower) rc = start_text(m, &m->workers[i].text, err);
     }
-    return rc;
+    return rc || !styles ? rc : load_styles(m, o, err);
 }
 
 enum rc infer_open(const char *package_dir, const struct infer_options *options, struct infer **out,
@@ -366,14 +386,12 @@ enum rc infer_open(const char *package_dir, const struct infer_options *options,
 void infer_close(struct infer *m)
 {
     if (!m) return;
-    for (unsigned i = 0; i < m->n_workers; i++) {
+    styles_close(m->styles);
+    drop_text(m);
+    for (unsigned i = 0; i < m->n_workers; i++)
         release_vision(&m->workers[i].vision);
-        release_text(&m->workers[i].text);
-    }
     free_graphs(m);
     if (m->compiled_image) ov_compiled_model_free(m->compiled_image);
-    if (m->compiled_tokenizer) ov_compiled_model_free(m->compiled_tokenizer);
-    if (m->compiled_tower) ov_compiled_model_free(m->compiled_tower);
     if (m->core) ov_core_free(m->core);
     package_release(&m->package);
     free(m->workers);
@@ -399,6 +417,11 @@ enum rc infer_default_dir(char *out, size_t cap, struct err *err)
 const char *infer_version(const struct infer *m) { return m->package.version; }
 bool infer_has_text(const struct infer *m) { return m->compiled_tower != NULL; }
 size_t infer_dim(const struct infer *m) { return m->package.dim; }
+const struct infer_style_rule *infer_style_rule(const struct infer *m)
+{
+    return m->package.styles.picture_mean ? &m->package.styles : NULL;
+}
+const struct styles *infer_styles(const struct infer *m) { return m->styles; }
 bool infer_finds_pieces(const struct infer *m) { return m->package.pieces.score != NULL; }
 
 size_t infer_heads(const struct infer *m, const struct infer_head **heads)

@@ -30,6 +30,7 @@ struct infer_options {
     const char *cache_dir;      /* compiled models are kept here; NULL: nowhere */
     const char *tokenizers_lib; /* libopenvino_tokenizers.so; NULL: where the build or install put it */
     bool no_text, no_image;     /* leave out what is not needed */
+    const char *styles; /* styles.h: the file that describes them; NULL, or a package that cannot: none */
 };
 
 /* RC_NOT_FOUND, RC_CORRUPT (a hash or a shape differs), RC_UNSUPPORTED (format newer than us). */
@@ -52,6 +53,15 @@ struct infer_found {
     struct image_box box;
     float score; /* 0 .. 1 */
 };
+
+/* What styles.h needs of the model: means of its embeddings, (dim) f32, and how sharply scores tell styles apart. */
+struct infer_style_rule {
+    const float *picture_mean, *text_mean;
+    float temperature;
+};
+const struct infer_style_rule *infer_style_rule(const struct infer *m); /* NULL: the package has none */
+struct styles;
+const struct styles *infer_styles(const struct infer *m); /* of infer_options; NULL: none */
 
 /* One picture's answers. `probabilities[h]`: (heads[h].n) f32 summing to 1, in order of the labels.
  * Memory belongs to the caller: infer_vision_init() allocates for this model, _release() frees. */

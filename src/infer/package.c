@@ -208,6 +208,36 @@ static enum rc read_pieces(struct package *p, struct err *err)
     return rc ? rc : text_of(p, jval_get(v, "box"), "pieces.box", &r->box, err);
 }
 
+static enum rc mean_of(struct package *p, const struct jval *v, const float **out, struct err *err)
+{
+    float *mean = arena_array(&p->arena, p->dim, sizeof *mean);
+    if (!mean) return err_set(err, RC_NOMEM, "out of memory for the model's manifest");
+    for (size_t i = 0; i < p->dim; i++) {
+        double d;
+        if (jval_len(v) != p->dim || !jval_f64(jval_at(v, i), &d) || !(fabs(d) <= 1))
+            return wrong(err, "styles has no means of as many numbers as dimensions, from -1 to 1");
+        mean[i] = (float)d;
+    }
+    *out = mean;
+    return RC_OK;
+}
+
+/* "styles" is optional. */
+static enum rc read_styles(struct package *p, struct err *err)
+{
+    const struct jval *v = jval_get(p->doc, "styles");
+    struct infer_style_rule rule = {0};
+    double temperature;
+    if (!v) return RC_OK;
+    if (!jval_f64(jval_get(v, "temperature"), &temperature) || !(temperature > 0 && temperature <= 1000))
+        return wrong(err, "styles.temperature is not above 0 and up to 1000");
+    rule.temperature = (float)temperature;
+    enum rc rc = mean_of(p, jval_get(v, "picture_mean"), &rule.picture_mean, err);
+    if (!rc) rc = mean_of(p, jval_get(v, "text_mean"), &rule.text_mean, err);
+    if (!rc) p->styles = rule;
+    return rc;
+}
+
 static enum rc read_text(struct package *p, struct err *err)
 {
     const struct jval *v = jval_get(p->doc, "text"), *inputs = jval_get(v, "inputs");
@@ -267,6 +297,7 @@ enum rc package_load(const char *dir, struct package *out, struct err *err)
     if (!rc) rc = read_image(out, err);
     if (!rc) rc = read_heads(out, err);
     if (!rc) rc = read_pieces(out, err);
+    if (!rc) rc = read_styles(out, err);
     if (!rc) rc = read_text(out, err);
     if (rc) {
         err_prefix(err, "the model package at %s: ", dir);

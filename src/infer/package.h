@@ -37,7 +37,8 @@ struct package {
     struct infer_head heads[INFER_MAX_HEADS];
     const char *outputs[INFER_MAX_HEADS]; /* of the graph, for each head */
     size_t n_heads;
-    struct pieces_rule pieces; /* .score is NULL: none */
+    struct pieces_rule pieces;      /* .score is NULL: none */
+    struct infer_style_rule styles; /* .picture_mean is NULL: none */
 
     const char *text_file, *tokenizer_file, *ids_input, *mask_input, *text_output;
     int64_t max_tokens;

@@ -330,6 +330,10 @@ enum rc infer_read(struct infer *m, unsigned worker, const struct image *im, uns
     out->season = best(m, &v, "season");
     out->style = best(m, &v, "style");
     out->article = best(m, &v, "article");
+    if (infer_styles(m)) {
+        styles_score(infer_styles(m), out->embedding, out->styles);
+        out->n_styles = styles_count(infer_styles(m));
+    }
     out->garment = garment_of(m, &v);
     out->sure = is_sure(m, out->top[0], out->garment);
     out->plain = mask.plain;
@@ -420,6 +424,13 @@ void infer_reading_write(const struct infer *m, const struct infer_reading *r, s
     for (size_t i = 0; i < sizeof labels / sizeof *labels; i++)
         if (labels[i].label.name) jout_kdec(out, labels[i].field, labels[i].label.p, 4);
     jout_end(out);
+    if (r->n_styles) {
+        jout_key(out, "styles");
+        jout_object(out);
+        for (size_t i = 0; i < r->n_styles; i++)
+            jout_kdec(out, styles_name(infer_styles(m), i), r->styles[i], 4);
+        jout_end(out);
+    }
     write_colours(r->colours, r->n_colours, out);
     jout_key(out, "pieces");
     jout_array(out);

@@ -7,6 +7,7 @@
 
 #include "image/image.h"
 #include "infer/infer.h"
+#include "infer/styles.h"
 
 struct jout;
 
@@ -34,7 +35,9 @@ struct infer_reading {
     size_t n_top;
     bool sure; /* a garment, and the category's probability is enough */
     struct infer_label colour, gender, season, style, article;
-    float garment; /* probability that a garment or product is shown; 1 if the model does not say */
+    float styles[STYLES_MAX]; /* share of each main style, in the order of infer_styles() */
+    size_t n_styles;          /* 0: the model was opened without them */
+    float garment;            /* probability that a garment or product is shown; 1 if the model does not say */
     struct image_colour colours[INFER_MAX_COLOURS]; /* from the pixels of the garment */
     size_t n_colours;
     float plain;           /* of image_mask: from .5 the garment was told from its background */

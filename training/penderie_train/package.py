@@ -1,11 +1,15 @@
 """Reads a model package as the C program does: OpenVINO, precision pinned, files checked."""
 import hashlib
+import io
 import json
 from pathlib import Path
 
 import numpy as np
 import openvino as ov
 import openvino_tokenizers  # noqa: F401 - registers the tokenizer operations
+from PIL import Image
+
+from .resize import fit, flatten
 
 
 class Package:
@@ -28,6 +32,20 @@ class Package:
         pieces = self.manifest.get("pieces", {})
         names = [image["embedding"]] + [h["output"] for h in self.manifest["heads"]] + [pieces[k] for k in ("score", "box") if k in pieces]
         return {n: found[n].copy() for n in names}
+
+    def resized(self, picture):
+        """PIL picture -> (side, side, 3) u8, as the manifest says."""
+        image, picture = self.manifest["image"], flatten(picture)
+        if image["resize"]["fit"] == "crop":
+            w, h = picture.size
+            side = min(w, h)
+            left, top = (w - side) // 2, (h - side) // 2
+            picture = picture.crop((left, top, left + side, top + side))
+        return fit(picture, image["width"])
+
+    def read(self, archive, names):
+        """Pictures of a zip file -> (N, side, side, 3) u8"""
+        return np.stack([self.resized(Image.open(io.BytesIO(archive.read(n)))) for n in names])
 
     def tokens(self, texts):
         found = self.tokenizer(texts)

@@ -246,6 +246,9 @@ class Samples:
     def batch(self, generator, scenes, photos, nothing):
         found = []
         for name, n in (("scenes", scenes), ("photos", photos), ("nothing", nothing)):
+            if not self.parts[name]:
+                found.append(np.empty((0, sum(b * s * s for b, s in TAPS.values())), np.float16))
+                continue
             k = int(generator.integers(len(self.parts[name])))
             rows = np.sort(generator.choice(len(self.parts[name][k]), min(n, len(self.parts[name][k])), replace=False))
             found.append(self.parts[name][k][rows])
@@ -259,22 +262,24 @@ def train(folder, backbone, o):
     generator = np.random.default_rng(o.seed)
     samples = Samples(folder, features(folder, backbone))
     head = PieceHead()
+    if o.start:
+        head.load_state_dict(torch.load(o.start, weights_only=True)["head"])
     averaged = PieceHead()
     averaged.load_state_dict(head.state_dict())
-    optimizer = torch.optim.AdamW(head.parameters(), lr=3e-3, weight_decay=0.02)
+    optimizer = torch.optim.AdamW(head.parameters(), lr=o.rate, weight_decay=0.02)
     metrics, start, step, shown = Metrics("pieces"), time.time(), 0, time.time()
     sums, steps, done = np.zeros(3), 0, 0.0
     print(f"{samples.count} scenes; {sum(p.numel() for p in head.parameters())} weights", flush=True)
     while done < 1:
         done = step / o.steps if o.steps else (time.time() - start) / (60 * o.minutes)
         for g in optimizer.param_groups:
-            g["lr"] = 3e-3 * min(1, (step + 1) / 60) * (0.5 + 0.5 * math.cos(math.pi * min(1, done))) + 1e-6
+            g["lr"] = o.rate * min(1, (step + 1) / 60) * (0.5 + 0.5 * math.cos(math.pi * min(1, done))) + 1e-6
         (n, m, _), maps, boxes = samples.batch(generator, o.scenes, o.photos, o.nothing)
         maps = [F.dropout2d(v, 0.05).contiguous(memory_format=torch.channels_last) for v in maps]
         score, distance = head(maps)
         parts = [scene_loss(score[:n], distance[:n], boxes)]
         # Before the head knows what a piece is, its best cell says nothing.
-        parts.append(single_loss(score[n:n + m], distance[n:n + m]) if done > 0.15 else score.sum() * 0)
+        parts.append(single_loss(score[n:n + m], distance[n:n + m]) if m and (o.start or done > 0.15) else score.sum() * 0)
         parts.append(focal(score[n + m:], torch.zeros_like(score[n + m:])) / 8)
         optimizer.zero_grad(set_to_none=True)
         (parts[0] + o.single_weight * parts[1] + 0.3 * parts[2]).backward()
@@ -293,7 +298,7 @@ def train(folder, backbone, o):
             print(f"step {step}: {mean}, {(time.time() - shown) / steps:.2f} s a step, {clock(left)} left", flush=True)
             sums, steps, shown = np.zeros(3), 0, time.time()
     averaged.eval()
-    state = {"head": averaged.state_dict(), "backbone": digest(backbone), "nms": NMS}
+    state = {"head": averaged.state_dict(), "backbone": digest(backbone)}
     state["threshold"] = fit_threshold(averaged, folder, backbone)
     torch.save(state, o.out)
     print(f"{o.out}: threshold {state['threshold']}, {step} steps", flush=True)
@@ -417,6 +422,8 @@ def main():
     ap.add_argument("--count", type=int, default=pieces_scenes.CHUNK, help="scenes a chunk; less: a try-out")
     ap.add_argument("--minutes", type=float, default=12)
     ap.add_argument("--steps", type=int)
+    ap.add_argument("--start", type=Path, help="a pieces.pt to go on from")
+    ap.add_argument("--rate", type=float, default=3e-3)
     ap.add_argument("--scenes", type=int, default=48)
     ap.add_argument("--photos", type=int, default=16)
     ap.add_argument("--nothing", type=int, default=4)

@@ -144,7 +144,7 @@ enum rc auth_check(struct http_conn *c)
     }
     if (open_metrics(c)) p->roles |= HTTP_OPERATOR;
     if (p->roles & c->route->def->roles) return RC_OK;
-    if (p->roles == HTTP_ANONYMOUS) {
+    if (p->roles == HTTP_ANONYMOUS && !p->id.n) {
         rc = err_set(&c->err, RC_UNAUTHENTICATED, "this operation needs a token");
         return refuse(c, rc);
     }

@@ -125,16 +125,20 @@ def test_answers_do_not_tell_whether_an_account_exists(house):
     a, b = (house.post("/v1/password-resets", json={"email": e}) for e in (address, nobody))
     assert (a.status_code, a.content) == (b.status_code, b.content)
 
-    def fastest(who):
-        times = []
-        for _ in range(6):
+    def ratio():
+        """Of the shortest times, taken in turn: other work on the machine only makes them longer."""
+        who = (sign_up(house), new_email())
+        times = ([], [])
+        for i in range(16):
             at = time.perf_counter()
-            sign_in(house, who, "not the password")
-            times.append(time.perf_counter() - at)
-        return min(times)
+            sign_in(house, who[i % 2], "not the password")
+            times[i % 2].append(time.perf_counter() - at)
+        return min(times[0]) / min(times[1])
 
-    known, unknown = fastest(sign_up(house)), fastest(new_email())
-    assert 0.4 < known / unknown < 2.5, (known, unknown)  # without the hash for nobody: a factor of ten and more
+    ratios = []
+    while len(ratios) < 5 and not any(0.5 < r < 2 for r in ratios):
+        ratios.append(ratio())
+    assert any(0.5 < r < 2 for r in ratios), ratios  # without the hash for nobody: a factor of ten and more, each time
 
 
 def test_guessing_is_limited_for_all_processes(tmp_path):
@@ -218,7 +222,7 @@ def page(house):
     """A browser's session with cookies."""
     address = sign_up(house)
     s = requests.Session()
-    s.verify = house.certificate
+    s.verify, s.trust_env = house.certificate, False
     ours = {"Sec-Fetch-Site": "same-origin"}
     a = s.post(house.url + "/v1/sessions", json={"email": address, "password": PASSWORD, "cookie": True}, headers=ours)
     assert a.status_code == 200, a.text

@@ -3,12 +3,12 @@
  *
  * A product's score is a sum, each part a weight times a match from 0 to 1:
  *
- *   goes with    .45   the best of the person's pieces it goes with: their kinds are worn together (groups_together), times
+ *   goes with    .40   the best of the person's pieces it goes with: their kinds are worn together (groups_together), times
  *                      how their colours agree, times style, times season
- *   gap          .20   the person has none (1), or few (.5), of its kind, among the kinds everybody wears
- *   taste        .25   cosine of its picture with the mean of the person's pieces, of what they liked and bought (twice)
+ *   gap          .15   the person has none (1), or few (.5), of its kind, among the kinds everybody wears
+ *   taste        .20   cosine of its picture with the mean of the person's pieces, of what they liked and bought (twice)
  *                      less what they dismissed
- *   style        .10   a style they said they like
+ *   style        .25   a style they said they like: it outweighs that what they have is of another
  *
  * Colours agree (colours_agree) by the plain rules that dressers give: neutrals go with all; two shades of one colour; pairs
  * that lie opposite each other; else somewhat. Nothing is shown that they dismissed or bought, that looks like a piece they
@@ -26,10 +26,10 @@
 #include <stdio.h>
 #include <string.h>
 
-#define W_GOES .45f
-#define W_GAP .2f
-#define W_TASTE .25f
-#define W_STYLE .1f
+#define W_GOES .4f
+#define W_GAP .15f
+#define W_TASTE .2f
+#define W_STYLE .25f
 #define SAME_LOOK .9f    /* cosine from which two pictures of one kind show the same piece */
 #define TASTE_REASON .6f /* cosine from which we say that it looks like what they have */
 #define AGREES .8f       /* from here a reason speaks of the colours */

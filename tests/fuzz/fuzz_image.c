@@ -1,5 +1,7 @@
-/* Probe and decode of arbitrary bytes, full size and reduced; then what is done with every decoded picture. */
+/* Probe and decode of arbitrary bytes, full size and reduced (a JPEG at each of its sizes, however small it is); then
+ * what is done with every decoded picture. */
 #include "image/image.h"
+#include "image/jpeg.h"
 
 #include <stdlib.h>
 
@@ -28,6 +30,18 @@ static void use(const struct image *im)
     image_mask_release(&mask);
 }
 
+static void reduce(struct str bytes, const struct image_info *info)
+{
+    for (int by = 1; by <= 8; by *= 2) {
+        struct image_jpeg j;
+        if (!image_jpeg_decode(bytes, by, &j)) continue;
+        int w = j.turn >= 5 ? j.height : j.width;
+        ASSERT(w == (info->width < by ? 1 : info->width / by));
+        ASSERT(j.turn >= 1 && j.turn <= 8 && (j.channels == 1 || j.channels == 3 || j.channels == 4));
+        image_jpeg_release(&j);
+    }
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     const struct image_limits full = {.max_pixels = 200000}, small = {.max_pixels = 200000, .longest_px = 40};
@@ -41,6 +55,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         use(&im);
         image_release(&im);
     }
+    if (!seen && probed.format == IMAGE_JPEG) reduce(bytes, &probed);
     if (image_decode(bytes, &small, &im, &info, NULL) == RC_OK) {
         ASSERT(im.width <= 40 || info.width <= 40);
         image_release(&im);

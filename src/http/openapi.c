@@ -309,9 +309,10 @@ static void write_components(struct jout *out, const struct module *const *modul
                  "within 24 hours gets the first answer and has no second effect.\",\"schema\":{\"type\":"
                  "\"string\",\"minLength\":1,\"maxLength\":255,\"pattern\":\"^[!#-[^-~]+$\"}}}"));
     jout_key(out, "securitySchemes");
-    jout_raw(out,
-             STR("{\"token\":{\"type\":\"http\",\"scheme\":\"bearer\",\"description\":\"The staff's token: "
-                 "DATA/keys/admin.token on the server.\"}}"));
+    jout_raw(out, STR("{\"token\":{\"type\":\"http\",\"scheme\":\"bearer\",\"description\":\"An access token "
+                      "(POST /v1/sessions; web pages have it in a cookie), an API key, a token of an OpenID "
+                      "provider that "
+                      "counts here, or the house's own: DATA/keys/admin.token on the server.\"}}"));
     jout_end(out);
 }
 

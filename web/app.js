@@ -7,6 +7,7 @@ import * as filters from './filters.js';
 import { card, openProduct, pieceLabels, skeletons } from './cards.js';
 import { NotAPicture, prepare } from './photo.js';
 import { startAccount } from './account.js';
+import { startWardrobe } from './wardrobe.js';
 
 const state = {
   mode: 'home',            // 'home', 'photo' or 'search'
@@ -370,6 +371,7 @@ function start() {
   loadNames();
   loadSamples();
   arrive();
+  startWardrobe();
   startAccount();
 }
 

@@ -536,7 +536,7 @@ const struct http_schema
           "\"photo\":{\"type\":\"string\",\"format\":\"binary\"},"
           "\"consent\":{\"type\":\"string\",\"minLength\":1,\"maxLength\":40,\"description\":\"Version of the "
           "text "
-          "(GET /v1/consents) by which the person agrees to this photo being kept for recommendation.\"},"
+          "(GET /v1/consent-texts) by which the person agrees to this photo being kept for recommendation.\"},"
           "\"consent_tryon\":{\"type\":\"string\",\"minLength\":1,\"maxLength\":40,\"description\":\"The same "
           "for virtual "
           "try-on.\"},"

@@ -281,7 +281,7 @@ static void interval(struct share s, double *low, double *high)
         return;
     }
     double centre = p + z2 / (2 * n), half = z95 * sqrt(p * (1 - p) / n + z2 / (4 * n * n));
-    *low = (centre - half) / (1 + z2 / n);
+    *low = fmax(0, (centre - half) / (1 + z2 / n));
     *high = (centre + half) / (1 + z2 / n);
 }
 

@@ -175,6 +175,8 @@ def main():
     ap.add_argument("--out", type=Path, required=True)
     ap.add_argument("--version", default="1.0.0")
     ap.add_argument("--pieces", type=Path, default=WORK / "pieces.pt", help="the detector, if it was trained on this backbone")
+    ap.add_argument("--calibration-from", type=Path, metavar="PACKAGE", help="take temperatures and thresholds of a package with the "
+                    "same heads: to add a piece detector to it, in a minute")
     o = ap.parse_args()
     o.out.mkdir(parents=True, exist_ok=True)
     state = torch.load(o.checkpoint, map_location="cpu", weights_only=True)
@@ -184,7 +186,11 @@ def main():
     tower.load_state_dict(state["ema"])
     text = TextTower(tokenizer.get_vocab_size()).eval()
     text.load_state_dict(state["text"])
-    calibration = calibrate.calibrate(tower.backbone, tower.heads)
+    if o.calibration_from:
+        heads = json.loads((o.calibration_from / "manifest.json").read_text())["heads"]
+        calibration = {h["field"]: {"temperature": h["temperature"], "sure_threshold": h["sure_threshold"]} for h in heads}
+    else:
+        calibration = calibrate.calibrate(tower.backbone, tower.heads)
     print(calibration)
     detector, threshold = detector_for(tower.backbone, o.pieces)
     export_image(tower, calibration, o.out, detector)

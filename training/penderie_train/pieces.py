@@ -155,7 +155,10 @@ def features(folder, backbone):
         for i in Progress(range(0, len(pictures), 32), f.stem):
             x = pictures[i:i + 32].transpose(0, 3, 1, 2).astype(np.float32) / np.float32(127.5) - 1
             found[i:i + 32] = run(np.ascontiguousarray(x))[0]
-        np.save(out / f.name, found)
+        part = out / f"{f.stem}.part"
+        with open(part, "wb") as file:
+            np.save(file, found)
+        part.rename(out / f.name)  # whole or not there
     return out
 
 
@@ -237,10 +240,16 @@ def single_loss(score, distance):
 class Samples:
     """Maps of scenes, single garments and nothing, drawn in fixed shares."""
 
-    def __init__(self, folder, maps, limit=None):
-        load = lambda prefix: [np.load(f, mmap_mode="r") for f in sorted(maps.glob(f"{prefix}-[0-9]*.npy"))][:limit]
+    def __init__(self, folder, maps):
+        self.folder, self.maps = folder, maps
+        self.refresh()
+
+    def refresh(self):
+        """What is there now: maps may still be in the making."""
+        load = lambda prefix: [np.load(f, mmap_mode="r") for f in sorted(self.maps.glob(f"{prefix}-[0-9]*.npy"))]
+        self.boxes = [torch.from_numpy(np.load(self.folder / f"{f.stem}-boxes.npy")) for f in sorted(self.maps.glob("scenes-[0-9]*.npy"))]
         self.parts = {p: load(p) for p in ("scenes", "photos", "nothing")}
-        self.boxes = [torch.from_numpy(np.load(folder / f"{f.stem}-boxes.npy")) for f in sorted(maps.glob("scenes-[0-9]*.npy"))][:limit]
+        self.parts["scenes"] = self.parts["scenes"][:len(self.boxes)]
         self.count = sum(len(a) for a in self.parts["scenes"])
 
     def batch(self, generator, scenes, photos, nothing):
@@ -297,6 +306,7 @@ def train(folder, backbone, o):
             metrics.log(step, **mean)
             print(f"step {step}: {mean}, {(time.time() - shown) / steps:.2f} s a step, {clock(left)} left", flush=True)
             sums, steps, shown = np.zeros(3), 0, time.time()
+            samples.refresh()
     averaged.eval()
     state = {"head": averaged.state_dict(), "backbone": digest(backbone)}
     state["threshold"] = fit_threshold(averaged, folder, backbone)

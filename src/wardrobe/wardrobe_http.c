@@ -529,75 +529,74 @@ const struct http_route wardrobe_routes[] = {
     "{\"type\":\"array\",\"maxItems\":" most \
     ",\"items\":{\"type\":\"string\",\"minLength\":1,\"maxLength\":60}}"
 
-const struct http_schema
-    wardrobe_schemas[] =
-        {{"WardrobeUpload",
-          "{\"type\":\"object\",\"additionalProperties\":false,\"required\":[\"photo\"],\"properties\":{"
-          "\"photo\":{\"type\":\"string\",\"format\":\"binary\"},"
-          "\"consent\":{\"type\":\"string\",\"minLength\":1,\"maxLength\":40,\"description\":\"Version of the "
-          "text "
-          "(GET /v1/consent-texts) by which the person agrees to this photo being kept for recommendation.\"},"
-          "\"consent_tryon\":{\"type\":\"string\",\"minLength\":1,\"maxLength\":40,\"description\":\"The same "
-          "for virtual "
-          "try-on.\"},"
-          "\"consent_improvement\":{\"type\":\"string\",\"minLength\":1,\"maxLength\":40,\"description\":\"The "
-          "same for "
-          "improving the model.\"},"
-          "\"consent_language\":" LANGS
-          ",\"keep_faces\":{\"type\":\"boolean\",\"default\":false,\"description\":\"Keeps the "
-          "photo with its faces as well, for try-on; needs that consent.\"}}}"},
-         {"WardrobePiece",
-          "{\"type\":\"object\",\"required\":[\"id\",\"box\",\"category\",\"colour\",\"corrected\"],"
-          "\"properties\":{\"id\":" ID
-          ",\"box\":{\"type\":\"array\",\"minItems\":4,\"maxItems\":4,\"items\":{\"type\":\"number\"}},"
-          "\"category\":" NAME_OR_NULL ",\"colour\":" NAME_OR_NULL ",\"gender\":" NAME_OR_NULL
-          ",\"season\":" NAME_OR_NULL ",\"style\":" NAME_OR_NULL
-          ",\"corrected\":{\"type\":\"array\",\"items\":{\"type\":\"string\"},\"description\":"
-          "\"What the person said "
-          "themselves.\"},\"probability\":{\"type\":\"number\",\"minimum\":0,\"maximum\":1},"
-          "\"sure\":{\"type\":\"boolean\"},\"colours\":{\"type\":\"array\",\"items\":{\"type\":\"object\","
-          "\"properties\":{"
-          "\"name\":{\"type\":\"string\"},\"share\":{\"type\":\"number\"},\"hex\":{\"type\":\"string\"}}}}}}"},
-         {"WardrobePhoto",
-          "{\"type\":\"object\",\"required\":[\"id\",\"date\",\"image\",\"faces_hidden\",\"tryon\",\"pieces\"],"
-          "\"properties\":{\"id\":" ID
-          ",\"date\":{\"type\":\"string\",\"pattern\":\"^[0-9]{4}-[0-9]{2}-[0-9]{2}$\"},"
-          "\"image\":{\"type\":\"string\"},\"width\":{\"type\":\"integer\"},\"height\":{\"type\":\"integer\"},"
-          "\"faces_hidden\":{\"type\":\"integer\",\"minimum\":0,\"description\":\"How many faces were made "
-          "unrecognisable.\"},\"tryon\":{\"type\":\"boolean\",\"description\":\"Whether it is kept with its "
-          "faces as "
-          "well.\"},\"model\":{\"type\":\"string\"},"
-          "\"pieces\":{\"type\":\"array\",\"items\":{\"$ref\":\"#/components/schemas/WardrobePiece\"}}}}"},
-         {"WardrobePhotos",
-          "{\"type\":\"object\",\"required\":[\"items\",\"total\"],\"properties\":{\"items\":{\"type\":"
-          "\"array\",\"items\":{"
-          "\"$ref\":\"#/components/schemas/WardrobePhoto\"}},\"total\":{\"type\":\"integer\",\"minimum\":0}}}"},
-         {"WardrobeCorrection",
-          "{\"type\":\"object\",\"additionalProperties\":false,\"required\":[\"pieces\"],\"properties\":{"
-          "\"pieces\":{"
-          "\"type\":\"array\",\"minItems\":1,\"maxItems\":6,\"items\":{\"type\":\"object\","
-          "\"additionalProperties\":false,"
-          "\"required\":[\"id\"],\"properties\":{\"id\":" ID ",\"category\":" NAME_OR_NULL
-          ",\"colour\":" NAME_OR_NULL ",\"gender\":" NAME_OR_NULL ",\"season\":" NAME_OR_NULL
-          ",\"style\":" NAME_OR_NULL
-          ",\"remove\":{\"type\":\"boolean\",\"description\":\"This is no piece of theirs.\"}}}}}}"},
-         {"Preferences", "{\"type\":\"object\",\"additionalProperties\":false,\"properties\":{"
-                         "\"styles\":" NAMES("16") ",\"colours_avoided\":" NAMES("32") ",\"sizes\":" NAMES(
-                             "16") ",\"genders\":" NAMES("5") ",\"budget\":{\"type\":\"number\",\"minimum\":0,"
-                                                              "\"maximum\":1000000,\"description\":\"The most "
-                                                              "that one piece may "
-                                                              "cost.\"}}}"},
-         {"WardrobeRecommendations",
-          "{\"type\":\"object\",\"required\":[\"items\",\"profile\"],\"properties\":{\"items\":{\"type\":"
-          "\"array\",\"items\":{"
-          "\"type\":\"object\",\"required\":[\"product\",\"goes_with\"],\"properties\":{\"product\":{\"$ref\":"
-          "\"#/components/schemas/"
-          "FoundProduct\"},\"goes_with\":{\"type\":[\"object\",\"null\"],\"properties\":{\"photo\":" ID
-          ",\"piece\":" ID
-          "}}}}},\"profile\":{\"type\":\"boolean\",\"description\":\"Whether wardrobe, preferences and history "
-          "were used.\"}}}"},
-         {"WardrobeEvent", "{\"type\":\"object\",\"additionalProperties\":false,\"required\":[\"product\","
-                           "\"kind\"],\"properties\":{"
-                           "\"product\":{\"type\":\"string\",\"minLength\":1,\"maxLength\":200},"
-                           "\"kind\":{\"enum\":[\"view\",\"like\",\"dismiss\",\"buy\"]}}}"},
-         {0}};
+const struct http_schema wardrobe_schemas[] = {
+    {"WardrobeUpload",
+     "{\"type\":\"object\",\"additionalProperties\":false,\"required\":[\"photo\"],\"properties\":{"
+     "\"photo\":{\"type\":\"string\",\"format\":\"binary\"},"
+     "\"consent\":{\"type\":\"string\",\"minLength\":1,\"maxLength\":40,\"description\":\"Version of the "
+     "text "
+     "(GET /v1/consent-texts) by which the person agrees to this photo being kept for recommendation.\"},"
+     "\"consent_tryon\":{\"type\":\"string\",\"minLength\":1,\"maxLength\":40,\"description\":\"The same "
+     "for virtual "
+     "try-on.\"},"
+     "\"consent_improvement\":{\"type\":\"string\",\"minLength\":1,\"maxLength\":40,\"description\":\"The "
+     "same for "
+     "improving the model.\"},"
+     "\"consent_language\":" LANGS
+     ",\"keep_faces\":{\"type\":\"boolean\",\"default\":false,\"description\":\"Keeps the "
+     "photo with its faces as well, for try-on; needs that consent.\"}}}"},
+    {"WardrobePiece",
+     "{\"type\":\"object\",\"required\":[\"id\",\"box\",\"category\",\"colour\",\"corrected\"],"
+     "\"properties\":{\"id\":" ID
+     ",\"box\":{\"type\":\"array\",\"minItems\":4,\"maxItems\":4,\"items\":{\"type\":\"number\"}},"
+     "\"category\":" NAME_OR_NULL ",\"colour\":" NAME_OR_NULL ",\"gender\":" NAME_OR_NULL
+     ",\"season\":" NAME_OR_NULL ",\"style\":" NAME_OR_NULL
+     ",\"corrected\":{\"type\":\"array\",\"items\":{\"type\":\"string\"},\"description\":"
+     "\"What the person said "
+     "themselves.\"},\"probability\":{\"type\":\"number\",\"minimum\":0,\"maximum\":1},"
+     "\"sure\":{\"type\":\"boolean\"},\"colours\":{\"type\":\"array\",\"items\":{\"type\":\"object\","
+     "\"properties\":{"
+     "\"name\":{\"type\":\"string\"},\"share\":{\"type\":\"number\"},\"hex\":{\"type\":\"string\"}}}}}}"},
+    {"WardrobePhoto",
+     "{\"type\":\"object\",\"required\":[\"id\",\"date\",\"image\",\"faces_hidden\",\"tryon\",\"pieces\"],"
+     "\"properties\":{\"id\":" ID
+     ",\"date\":{\"type\":\"string\",\"pattern\":\"^[0-9]{4}-[0-9]{2}-[0-9]{2}$\"},"
+     "\"image\":{\"type\":\"string\"},\"width\":{\"type\":\"integer\"},\"height\":{\"type\":\"integer\"},"
+     "\"faces_hidden\":{\"type\":\"integer\",\"minimum\":0,\"description\":\"How many faces were made "
+     "unrecognisable.\"},\"tryon\":{\"type\":\"boolean\",\"description\":\"Whether it is kept with its "
+     "faces as "
+     "well.\"},\"model\":{\"type\":\"string\"},"
+     "\"pieces\":{\"type\":\"array\",\"items\":{\"$ref\":\"#/components/schemas/WardrobePiece\"}}}}"},
+    {"WardrobePhotos",
+     "{\"type\":\"object\",\"required\":[\"items\",\"total\"],\"properties\":{\"items\":{\"type\":"
+     "\"array\",\"items\":{"
+     "\"$ref\":\"#/components/schemas/WardrobePhoto\"}},\"total\":{\"type\":\"integer\",\"minimum\":0}}}"},
+    {"WardrobeCorrection",
+     "{\"type\":\"object\",\"additionalProperties\":false,\"required\":[\"pieces\"],\"properties\":{"
+     "\"pieces\":{"
+     "\"type\":\"array\",\"minItems\":1,\"maxItems\":6,\"items\":{\"type\":\"object\","
+     "\"additionalProperties\":false,"
+     "\"required\":[\"id\"],\"properties\":{\"id\":" ID ",\"category\":" NAME_OR_NULL
+     ",\"colour\":" NAME_OR_NULL ",\"gender\":" NAME_OR_NULL ",\"season\":" NAME_OR_NULL
+     ",\"style\":" NAME_OR_NULL
+     ",\"remove\":{\"type\":\"boolean\",\"description\":\"This is no piece of theirs.\"}}}}}}"},
+    {"Preferences", "{\"type\":\"object\",\"additionalProperties\":false,\"properties\":{"
+                    "\"styles\":" NAMES("16") ",\"colours_avoided\":" NAMES("32") ",\"sizes\":" NAMES(
+                        "16") ",\"genders\":" NAMES("5") ",\"budget\":{\"type\":\"number\",\"minimum\":0,"
+                                                         "\"maximum\":1000000,\"description\":\"The most "
+                                                         "that one piece may "
+                                                         "cost.\"}}}"},
+    {"WardrobeRecommendations",
+     "{\"type\":\"object\",\"required\":[\"items\",\"profile\"],\"properties\":{\"items\":{\"type\":"
+     "\"array\",\"items\":{"
+     "\"type\":\"object\",\"required\":[\"product\",\"goes_with\"],\"properties\":{\"product\":{\"$ref\":"
+     "\"#/components/schemas/"
+     "FoundProduct\"},\"goes_with\":{\"type\":[\"object\",\"null\"],\"properties\":{\"photo\":" ID
+     ",\"piece\":" ID
+     "}}}}},\"profile\":{\"type\":\"boolean\",\"description\":\"Whether wardrobe, preferences and history "
+     "were used.\"}}}"},
+    {"WardrobeEvent", "{\"type\":\"object\",\"additionalProperties\":false,\"required\":[\"product\","
+                      "\"kind\"],\"properties\":{"
+                      "\"product\":{\"type\":\"string\",\"minLength\":1,\"maxLength\":200},"
+                      "\"kind\":{\"enum\":[\"view\",\"like\",\"dismiss\",\"buy\"]}}}"},
+    {0}};

@@ -53,7 +53,9 @@ const struct config_key privacy_config[] = {
     {"privacy_inactive_months", CONFIG_INT, "12", 1, 60,
      "After so many months without a visit an account and all its data are erased."},
     {"privacy_warn_days", CONFIG_INT, "30", 0, 365,
-     "So many days before, the account is marked with the date of its erasure and the person told."},
+     "So many days before, the account is marked with the date of its erasure: the person sees it on coming "
+     "back, and "
+     "in the archive."},
     {"privacy_photo_months", CONFIG_INT, "0", 0, 60,
      "After so many months without a visit the consents to photos lapse, and the photos are removed. 0: with "
      "the "

@@ -489,6 +489,9 @@ def test_check_passes_on_a_running_house(checked):
 
 def test_check_sees_each_measure_on_the_disk_switched_off(checked):
     data = checked.data
+    who, _, _ = person(checked)
+    assert checked.post("/v1/consents", headers=who, json={"purpose": "tryon", "text_version": version(checked),
+                                                           "language": "fr"}).status_code == 201
     (data / "identity.db").chmod(0o644)
     copies = data / "vault" / "copies"
     copies.mkdir(exist_ok=True)

@@ -218,7 +218,9 @@ static enum rc answer(const struct http_request *rq, struct http_response *rs, c
     struct rank_answer a;
     struct str token;
     struct jout *out = &rs->json;
+    int64_t began = clock_mono_us();
     enum rc rc = rank_search(rq->app->rank, q, rq->arena, &a, err);
+    began = rank_note_stage("search", began);
     if (!rc) rc = rank_token_make(rank_key(rq->app->rank), kind, &a, rq->arena, &token, err);
     if (rc) return rc;
     jout_key(out, "items");
@@ -234,6 +236,7 @@ static enum rc answer(const struct http_request *rq, struct http_response *rs, c
     write_text(out, "corrected", a.corrected);
     jout_ki64(out, "generation", a.generation);
     jout_kstr(out, "attribution", token);
+    rank_note_stage("write", began);
     return RC_OK;
 }
 
@@ -278,8 +281,13 @@ static enum rc post_recommendations(struct http_request *rq, struct http_respons
     if (!photo) return err_set(err, RC_INVALID, "the form needs a field \"photo\"");
     if (!rq->app->model) return err_set(err, RC_BUSY, "no model is loaded");
     read_params(rq, &q);
+    int64_t began = clock_mono_us();
     enum rc rc = image_decode(photo->data, &limits, &im, NULL, err);
-    if (!rc) rc = infer_read(rq->app->model, rq->worker, &im, INFER_READ_PIECES, &reading, err);
+    began = rank_note_stage("decode", began);
+    if (!rc) {
+        rc = infer_read(rq->app->model, rq->worker, &im, INFER_READ_PIECES, &reading, err);
+        rank_note_stage("infer", began);
+    }
     image_release(&im);
     if (rc) return rc;
     int64_t piece = http_param_i64(rq, "piece", -1);

@@ -12,6 +12,8 @@ extern const struct migration rank_migrations[];
 
 /* Metrics, in rank_module.c. `answer` NULL: the search failed. */
 void rank_note_search(const struct rank_query *q, const struct rank_answer *answer, int64_t us);
+/* A stage of an answer that began at since_us has ended; returns the time now, when the next begins. */
+int64_t rank_note_stage(const char *stage, int64_t since_us);
 void rank_note_snapshot(int64_t generation, size_t products, int64_t at_ms);
 void rank_note_feedback(const char *event);
 

@@ -1,6 +1,7 @@
 /* The module: what rank/ adds to the program. */
 #include "rank/rank_internal.h"
 
+#include "base/clock.h"
 #include "base/config.h"
 #include "base/module.h"
 #include "metric/metric.h"
@@ -31,14 +32,18 @@ static struct metric corrected =
     METRIC_COUNTER("penderie_searches_corrected_total", "Searches whose spelling was put right.", NULL);
 static struct metric seconds =
     METRIC_SECONDS("penderie_search_seconds", "Time of a search, without reading the picture.", "kind");
+static struct metric stages = METRIC_SECONDS(
+    "penderie_answer_stage_seconds",
+    "Time of each stage of an answer: decode and infer (of a photo), search, and write (the answer itself).",
+    "stage");
 static struct metric feedback = METRIC_COUNTER("penderie_feedback_total", "Feedback taken, by event.", "event");
 static struct metric generation =
     METRIC_GAUGE("penderie_snapshot_generation", "Generation of the catalogue being searched.", NULL);
 static struct metric products = METRIC_GAUGE("penderie_snapshot_products", "Products in the snapshot.", NULL);
 static struct metric loaded = METRIC_GAUGE("penderie_snapshot_loaded_timestamp_seconds",
                                            "When the snapshot was loaded (Unix time).", NULL);
-static struct metric *const metrics[] = {&searches,   &empty,    &corrected, &seconds, &feedback,
-                                         &generation, &products, &loaded,    NULL};
+static struct metric *const metrics[] = {&searches, &empty,      &corrected, &seconds, &stages,
+                                         &feedback, &generation, &products,  &loaded,  NULL};
 
 void rank_note_search(const struct rank_query *q, const struct rank_answer *answer, int64_t us)
 {
@@ -52,6 +57,13 @@ void rank_note_search(const struct rank_query *q, const struct rank_answer *answ
     if (answer && answer->n == 0) metric_add(&empty, NULL, 1);
     if (answer && answer->corrected.p) metric_add(&corrected, NULL, 1);
     metric_observe(&seconds, kind, (double)us / 1e6);
+}
+
+int64_t rank_note_stage(const char *stage, int64_t since_us)
+{
+    int64_t now = clock_mono_us();
+    metric_observe(&stages, stage, (double)(now - since_us) / 1e6);
+    return now;
 }
 
 void rank_note_snapshot(int64_t gen, size_t count, int64_t at_ms)

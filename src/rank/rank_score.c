@@ -207,13 +207,27 @@ static enum rc fill_tables(struct rank_work *w, struct err *err)
     return rc;
 }
 
+/* Two tables in one pass, as most of the time goes into fetching and storing the scores. */
 static void add_tables(struct rank_work *w)
 {
+    const float *tables[RANK_FIELDS];
+    const uint16_t *codes[RANK_FIELDS];
+    size_t n = 0;
     for (int f = 0; f < RANK_FIELDS; f++) {
-        const float *t = w->tables[f];
-        const uint16_t *codes = w->s->attributes[f].codes;
-        for (size_t r = 0; t && r < w->s->n; r++)
-            w->score[r] += t[codes[r]];
+        if (!w->tables[f]) continue;
+        tables[n] = w->tables[f];
+        codes[n++] = w->s->attributes[f].codes;
+    }
+    for (size_t i = 0; i < n; i += 2) {
+        const float *t = tables[i], *u = i + 1 < n ? tables[i + 1] : NULL;
+        const uint16_t *c = codes[i], *d = i + 1 < n ? codes[i + 1] : NULL;
+        float *score = w->score;
+        if (u)
+            for (size_t r = 0; r < w->s->n; r++)
+                score[r] = score[r] + t[c[r]] + u[d[r]];
+        else
+            for (size_t r = 0; r < w->s->n; r++)
+                score[r] += t[c[r]];
     }
 }
 

@@ -79,23 +79,48 @@ static int better(const void *a, const void *b)
     return (x->row > y->row) - (x->row < y->row);
 }
 
+/* Least and most of the allowed rows. A word of the filter that lets all 64 rows through, as most do, is a plain run
+ * over them in lanes. */
+static void find_range(const struct rank_work *w, float *least, float *most)
+{
+    typedef float lanes __attribute__((vector_size(32), aligned(4)));
+    typedef int32_t masks __attribute__((vector_size(32)));
+    lanes low = {INFINITY, INFINITY, INFINITY, INFINITY, INFINITY, INFINITY, INFINITY, INFINITY}, high = -low;
+    *least = INFINITY;
+    *most = -INFINITY;
+    for (size_t k = 0; k < w->s->words_in_set; k++) {
+        const float *score = w->score + k * 64;
+        for (size_t i = 0; w->allow[k] == UINT64_MAX && i < 64; i += 8) {
+            lanes v = *(const lanes *)(score + i);
+            masks less = v<low, greater = v> high;
+            low = (lanes)(((masks)v & less) | ((masks)low & ~less));
+            high = (lanes)(((masks)v & greater) | ((masks)high & ~greater));
+        }
+        for (uint64_t left = w->allow[k] == UINT64_MAX ? 0 : w->allow[k]; left; left &= left - 1) {
+            float v = score[__builtin_ctzll(left)];
+            if (v < *least) *least = v;
+            if (v > *most) *most = v;
+        }
+    }
+    for (int i = 0; i < 8; i++) {
+        if (low[i] < *least) *least = low[i];
+        if (high[i] > *most) *most = high[i];
+    }
+}
+
 /* The k-th best score among allowed rows, through a histogram of 4,096 steps: no sorting of all. */
 static float threshold(const struct rank_work *w, size_t k)
 {
     enum { STEPS = 4096 };
     uint32_t counts[STEPS] = {0};
-    float least = INFINITY, most = -INFINITY;
-    for (size_t r = 0; r < w->s->n; r++) {
-        if (!rank_bit(w->allow, r)) continue;
-        if (w->score[r] < least) least = w->score[r];
-        if (w->score[r] > most) most = w->score[r];
-    }
+    float least, most;
+    find_range(w, &least, &most);
     if (most > 20) most = 20; /* exact titles stand far above; they share the top step */
     if (!(most > least) || k > w->s->n) return least;
     float scale = (STEPS - 1) / (most - least);
-    for (size_t r = 0; r < w->s->n; r++)
-        if (rank_bit(w->allow, r)) {
-            float at = (w->score[r] - least) * scale;
+    for (size_t i = 0; i < w->s->words_in_set; i++)
+        for (uint64_t left = w->allow[i]; left; left &= left - 1) {
+            float at = (w->score[i * 64 + (size_t)__builtin_ctzll(left)] - least) * scale;
             counts[at >= STEPS - 1 ? STEPS - 1 : (size_t)at]++;
         }
     size_t step = STEPS, seen = 0;

@@ -16,7 +16,8 @@ enum { MAX_NAME_CHARS = VAULT_PSEUDONYM_CHARS - 1, MAX_ID_BYTES = 256 };
 static enum rc open_database(struct vault *v, struct err *err)
 {
     char url[VAULT_PATH_BYTES + 32];
-    const struct store_options options = {.name = "vault", .overwrite = true};
+    /* A key that is to be destroyed waits rather than fails: on a busy disk, readers hold the log up for a while. */
+    const struct store_options options = {.name = "vault", .overwrite = true, .busy_ms = 20000};
     snprintf(url, sizeof url, "sqlite:%s/vault.db", v->dir);
     enum rc rc = store_open(url, &options, &v->store, err);
     return rc ? rc : store_migrate(v->store, "vault", vault_migrations, err);

@@ -675,5 +675,6 @@ def test_keys_of_a_provider_rotate(federated):
     provider.stop()
     settled(server, old, 200)  # the keys are known; the provider is not asked
     provider.start("two", redirect)
+    time.sleep(10.5)  # an unknown key makes us ask again at most so often
     settled(server, provider.token(), 200)
     problem(server.get("/v1/shops", headers=bearer(old)), 401, "unauthenticated")  # its key is withdrawn

@@ -351,6 +351,46 @@ async function account({ page, shot }) {
   assert.ok((await page.context().cookies()).some((c) => c.name === '__Host-penderie' && c.httpOnly && c.sameSite === 'Strict'), 'renewed');
 }
 
+/** A photo is kept with the consents that the person ticks, corrected, recommended from, and deleted again. */
+async function wardrobe({ page, shot }) {
+  const email = `w${Date.now()}${Math.floor(Math.random() * 1e6)}@example.org`;
+  assert.ok(await page.locator('#wardrobe-open').isHidden(), 'only for whoever is signed in');
+  await page.evaluate(async (address) => {
+    const post = (path, body) => fetch(path, { method: 'POST', headers: { 'Content-Type': 'application/json' }, body: JSON.stringify(body) });
+    await post('/v1/accounts', { email: address, password: 'a long enough password', of_age: true });
+    await post('/v1/sessions', { email: address, password: 'a long enough password', cookie: true });
+    localStorage.setItem('penderie.signed', '1');
+  }, email);
+  await page.reload();
+  await page.waitForSelector('#account-open.on');
+  await page.click('#wardrobe-open');
+  await page.waitForSelector('#wardrobe-file', { state: 'attached' });
+  await accessible(page, 'empty wardrobe');
+  await page.setInputFiles('#wardrobe-file', `${options.data}/demo/wardrobe/photo-07.jpg`);
+  await page.waitForSelector('#wardrobe-body .consent');
+  assert.equal(await page.locator('#wardrobe-body input[type="checkbox"]:checked').count(), 0, 'nothing is ticked beforehand');
+  assert.equal(await page.locator('#wardrobe-body .consent').count(), 3);
+  await accessible(page, 'consents');
+  await noSideways(page);
+  await shot('wardrobe-consents');
+  await page.click('#wardrobe-body button[type="submit"]'); // without consent the form is not sent
+  assert.equal(await page.locator('.wardrobe-photo').count(), 0);
+  await page.check('#wardrobe-body input[name="recommendation"]');
+  await page.click('#wardrobe-body button[type="submit"]');
+  await page.waitForSelector('.wardrobe-photo img');
+  await page.waitForSelector('#wardrobe-body .grid .card .reason');
+  await accessible(page, 'wardrobe');
+  await noSideways(page);
+  await page.waitForTimeout(500);
+  await shot('wardrobe');
+  await page.click('.wardrobe-piece summary');
+  await page.locator('.wardrobe-piece select').nth(1).selectOption('Green');
+  await page.waitForFunction(() => [...document.querySelectorAll('.wardrobe-piece .swatch')].some((e) => e.textContent.includes('Vert')));
+  page.once('dialog', (d) => d.accept());
+  await page.locator('.wardrobe-photo > div > button').click();
+  await page.waitForFunction(() => !document.querySelector('.wardrobe-photo'));
+}
+
 const { server, base } = await serve();
 const browser = await chromium.launch({ executablePath: options.chromium, args: ['--no-sandbox', '--disable-dev-shm-usage'] });
 try {
@@ -359,6 +399,7 @@ try {
   }
   for (const [name, body] of Object.entries({ upload, notPicture, suggestions, shop, nothing, feedback, more, keyboard })) await test(browser, base, 'desktop', name, body);
   for (const device of ['phone', 'desktop']) await test(browser, base, device, 'account', account, { expected: ['status of 401'] });
+  for (const device of ['phone', 'desktop']) await test(browser, base, device, 'wardrobe', wardrobe);
   await test(browser, base, 'desktop', 'trouble', trouble, { expected: ['status of 500'] });
   await test(browser, base, 'desktop', 'offline', offline, { expected: ['ERR_INTERNET_DISCONNECTED', 'ERR_NETWORK_CHANGED'] });
   await test(browser, base, 'desktop', 'inEnglish', inEnglish, { locale: 'en-GB' });

@@ -4,6 +4,7 @@ import csv
 import json
 import math
 import os
+import sqlite3
 import subprocess
 
 import pytest
@@ -76,8 +77,10 @@ def test_figures(drawings, drawn, tmp_path):
     assert found["figures"]["category_calibration_error"]["value"] == pytest.approx(error, abs=0.02)  # a p at a bin's edge
     assert found["criterion"]["met"] == (figure["value"] >= 0.85)
     assert sum(c["n"] for c in found["classes"].values()) == len(rows)
+    with sqlite3.connect(f"file:{drawn / 'catalog.db'}?mode=ro", uri=True) as db:
+        category = dict(db.execute("SELECT id, category FROM product"))
     answers = lines("recommend", "--data", drawn, "--json", "--limit", "10", *(folder / r["path"] for r in rows))
-    p10 = [sum(i["category"] in (r["category"], "bag") for i in a["items"]) / 10 for a, r in zip(answers, rows)]
+    p10 = [sum(category[i["id"]] in (r["category"], "bag") for i in a["items"]) / 10 for a, r in zip(answers, rows)]
     assert found["figures"]["photo_to_product_p10"]["value"] == pytest.approx(sum(p10) / len(p10), abs=6e-5)
     assert picture.read_bytes()[:8] == b"\x89PNG\r\n\x1a\n"
 

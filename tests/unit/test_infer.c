@@ -447,6 +447,50 @@ static void test_wrong_manifests(void **state)
     assert_int_equal(try_open(dir, &err), RC_NOT_FOUND);
 }
 
+/* Optional members: replaced where the package has them, put behind "precision" where it has not. */
+static void test_wrong_options(void **state)
+{
+    (void)state;
+    need_package();
+    static const struct {
+        const char *member, *raw, *says;
+    } cases[] = {
+        {"pieces", "{}", "pieces.grid"},
+        {"pieces", "{\"grid\": 7, \"stride\": 8}", "pieces.grid times pieces.stride"},
+        {"pieces", "{\"grid\": 20, \"stride\": 8, \"threshold\": 0}", "pieces.threshold"},
+        {"pieces", "{\"grid\": 20, \"stride\": 8, \"threshold\": 0.3, \"nms\": 1}", "pieces.nms"},
+        {"pieces", "{\"grid\": 20, \"stride\": 8, \"threshold\": 0.3, \"nms\": 0.5}", "pieces.score"},
+        {"pieces",
+         "{\"grid\": 20, \"stride\": 8, \"threshold\": 0.3, \"nms\": 0.5, \"score\": \"no\", \"box\": \"no\"}",
+         "no output named no"},
+        {"styles", "{}", "styles.temperature"},
+        {"styles", "{\"temperature\": 5, \"picture_mean\": [1], \"text_mean\": []}", "styles has no means"},
+    };
+    char dir[PATH_MAX], path[PATH_MAX * 2], raw[400];
+    struct jval *doc = NULL;
+    copy_package(dir);
+    snprintf(path, sizeof path, "%s/manifest.json", dir);
+    fine(jval_parse_file(path, 8 << 20, &doc, ERR));
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        struct buf text = BUF_INIT(8 << 20);
+        struct jout out = JOUT_INIT(&text);
+        struct err err = {0};
+        bool there = jval_get(doc, cases[i].member) != NULL;
+        if (there)
+            snprintf(raw, sizeof raw, "%s", cases[i].raw);
+        else
+            snprintf(raw, sizeof raw, "\"f32\", \"%s\": %s", cases[i].member, cases[i].raw);
+        rewrite(&out, doc, str_of(there ? cases[i].member : "precision"), raw);
+        fine(fs_write_atomic(path, text.p, text.n, 0644, ERR));
+        buf_release(&text);
+        enum rc rc = try_open(dir, &err);
+        if (rc != RC_CORRUPT || !strstr(err.message, cases[i].says))
+            fail_msg("%s = %s: %s: %s", cases[i].member, cases[i].raw, rc_name(rc), err.message);
+    }
+    jval_destroy(doc);
+    fine(fs_remove_tree(dir, ERR));
+}
+
 static void test_parts_left_out(void **state)
 {
     (void)state;
@@ -501,6 +545,7 @@ int main(void)
         cmocka_unit_test(test_batch_is_the_same_as_one),
         cmocka_unit_test(test_flipped_bytes),
         cmocka_unit_test(test_wrong_manifests),
+        cmocka_unit_test(test_wrong_options),
         cmocka_unit_test(test_parts_left_out),
     };
     return cmocka_run_group_tests(tests, setup, teardown);

@@ -79,11 +79,22 @@ def fold_batch_norms(graph):
         graph.initializer.remove(t)
 
 
+def store_as_bytes(graph, name):
+    """One matrix is kept as int8 with a scale for each row: makes room for the piece detector in 12 MB."""
+    t = next(t for t in graph.initializer if t.name == name)
+    weight = numpy_helper.to_array(t).astype(np.float32)
+    scale = np.maximum(np.abs(weight).max(1), 1e-12) / 127
+    graph.initializer.remove(t)
+    graph.initializer.extend([numpy_helper.from_array(np.round(weight / scale[:, None]).astype(np.int8), name + "_i8"),
+                              numpy_helper.from_array(scale.astype(np.float32), name + "_scale")])
+    graph.node.insert(0, helper.make_node("DequantizeLinear", [name + "_i8", name + "_scale"], [name], axis=0))
+
+
 def store_as_half(graph):
     """Every large f32 constant is kept as f16 and cast on load."""
     casts = []
     for t in list(graph.initializer):
-        if t.data_type == TensorProto.FLOAT and np.prod(t.dims) > 64:
+        if t.data_type == TensorProto.FLOAT and np.prod(t.dims) > 64 and not t.name.endswith("_scale"):
             half = numpy_helper.to_array(t).astype(np.float16)
             graph.initializer.remove(t)
             graph.initializer.append(numpy_helper.from_array(half, t.name + "_f16"))
@@ -100,6 +111,8 @@ def export_image(tower, calibration, out, detector=None):
                                 input_names=["image"], output_names=outputs, dynamic_shapes=({0: batch},), verbose=False)
     model = program.model_proto
     fold_batch_norms(model.graph)
+    if detector:
+        store_as_bytes(model.graph, "tower.heads.labels.article.weight")
     store_as_half(model.graph)
     del model.metadata_props[:]
     for node in model.graph.node:  # source lines of whoever exported

@@ -80,7 +80,7 @@ class PieceHead(nn.Module):
         far = self.coarse(F.relu(far))
         mid = self.middle(F.relu(mid + F.interpolate(far, scale_factor=2.0, mode="nearest")))
         x = self.fine(F.relu(near + F.interpolate(mid, scale_factor=2.0, mode="nearest")))
-        return self.score(x).flatten(1), STRIDE * torch.exp(self.box(x).clamp(-4, 3.2)).flatten(1)
+        return self.score(x).flatten(1), STRIDE * torch.exp(self.box(x).clamp(-4.0, 3.2)).flatten(1)
 
 
 # ---- pictures and what the backbone makes of them ----

@@ -136,12 +136,20 @@ static step one_step(const struct codes *c, uint64_t v, unsigned longest)
 
 static void fill_steps(struct codes *c)
 {
+    uint8_t length[1 << WINDOW]; /* of the code alone */
     for (uint32_t i = 0; i < 1 << WINDOW; i++) {
+        uint8_t value = 0;
         uint64_t v = (uint64_t)i << (64 - WINDOW);
-        step all = c->single[i] = one_step(c, v, WINDOW);
+        length[i] = (uint8_t)find_code(c, v, WINDOW, &value);
+        c->single[i] = one_step(c, v, length[i]);
+    }
+    for (uint32_t i = 0; i < 1 << WINDOW; i++) {
+        step all = c->single[i];
         while ((all & 63) < WINDOW && all >> 6 < 64) {
-            step next = one_step(c, v << (all & 63), WINDOW - (all & 63));
-            if (next >> 6 == NONE) break;
+            uint32_t rest = i << (all & 63) & ((1 << WINDOW) - 1);
+            step next = c->single[rest];
+            /* Only a code whose every bit is in the window; what follows it may be other than the zeros here. */
+            if (next >> 6 == NONE || length[rest] > WINDOW - (all & 63)) break;
             all = (step)(all + next);
         }
         c->steps[i] = all;

@@ -142,7 +142,7 @@ def export(server, headers):
     until = time.monotonic() + 120
     while time.monotonic() < until:
         state = server.get(where, headers=headers).json()
-        if state["state"] == "done":
+        if state["state"] == "ready":
             return zipfile.ZipFile(io.BytesIO(server.get(where + "/archive", headers=headers).content))
         assert state["state"] != "failed", state
         time.sleep(0.2)
@@ -156,7 +156,7 @@ def test_orientation_is_applied(house, tmp_path):
     exiftool("-overwrite_original", "-n", "-Orientation=6", path)
     me = person(house)
     a = upload(house, me, path).json()
-    assert a["faces_hidden"] == 1
+    assert a["faces_hidden"] >= 1
     clean(house.get(a["image"], headers=me).content, tmp_path)
 
 
@@ -181,7 +181,7 @@ def test_consent_comes_first_and_its_withdrawal_removes(house, tmp_path):
     assert house.get(photo["image"], headers=me).status_code == 200
     assert house.request("DELETE", "/v1/consents/recommendation", headers=me,
                          params={"photo": photo["id"]}).status_code in (200, 204)
-    problem(house.get(photo["image"], headers=me), 404, "not_found")
+    problem(house.get(photo["image"], headers=me), 404, "not-found")
     assert house.get("/v1/wardrobe/photos", headers=me).json()["total"] == 0
 
 
@@ -192,12 +192,12 @@ def test_nobody_else_sees_it(house, tmp_path):
     me, other = person(house), person(house)
     photo = upload(house, me, path).json()
     for where in (f"/v1/wardrobe/photos/{photo['id']}", photo["image"]):
-        problem(house.get(where, headers=other), 404, "not_found")
+        problem(house.get(where, headers=other), 404, "not-found")
         problem(house.get(where), 401, "unauthenticated")
         problem(house.get(where, headers=house.staff), 403, "forbidden")
-    problem(house.request("DELETE", f"/v1/wardrobe/photos/{photo['id']}", headers=other), 404, "not_found")
+    problem(house.request("DELETE", f"/v1/wardrobe/photos/{photo['id']}", headers=other), 404, "not-found")
     assert house.request("DELETE", f"/v1/wardrobe/photos/{photo['id']}", headers=me).status_code == 204
-    problem(house.get(photo["image"], headers=me), 404, "not_found")
+    problem(house.get(photo["image"], headers=me), 404, "not-found")
 
 
 @needs_detector
@@ -246,7 +246,7 @@ def test_corrections_preferences_and_recommendations(stocked, tmp_path):
     after = stocked.get("/v1/wardrobe/recommendations", headers=me, params={"limit": 48}).json()
     assert dismissed not in [i["product"]["id"] for i in after["items"]]
     # an objection to profiling: nothing of theirs is used, and nothing more is noted
-    assert stocked.request("PUT", "/v1/account/objection", headers=me, json={"profiling": True}).status_code in (200, 204)
+    assert stocked.request("PUT", "/v1/account/objection", headers=me, json={"objects_to_profiling": True}).status_code in (200, 204)
     plain = stocked.get("/v1/wardrobe/recommendations", headers=me).json()
     assert not plain["profile"] and plain["items"] and all(i["goes_with"] is None for i in plain["items"])
     events = sqlite3.connect(stocked.data / "activity.db").execute("SELECT count(*) FROM activity_event").fetchone()

@@ -3,15 +3,17 @@
 #include "cli/cli.h"
 
 extern const struct cli_command cli_serve, cli_demo, cli_import, cli_reembed, cli_label, cli_recommend,
-    cli_search, cli_evaluate, cli_config_command, cli_openapi, cli_keys, cli_user,
-    cli_audit, cli_privacy;
-extern const struct module app_module, vault_module, http_module, job_module, ident_module, privacy_module, catalog_module, rank_module, wardrobe_module, demo_module;
+    cli_search, cli_evaluate, cli_config_command, cli_openapi, cli_keys, cli_user, cli_audit, cli_privacy;
+extern const struct module app_module, vault_module, http_module, job_module, ident_module, privacy_module,
+    catalog_module, rank_module, wardrobe_module, demo_module;
 
 const struct cli_command *const cli_commands[] = {
-    &cli_serve,     &cli_demo,   &cli_import,         &cli_reembed, &cli_label,
-    &cli_recommend, &cli_search, &cli_evaluate, &cli_config_command, &cli_openapi, &cli_keys, &cli_user, &cli_audit, &cli_privacy, NULL,
+    &cli_serve,     &cli_demo,   &cli_import,   &cli_reembed,        &cli_label,
+    &cli_recommend, &cli_search, &cli_evaluate, &cli_config_command, &cli_openapi,
+    &cli_keys,      &cli_user,   &cli_audit,    &cli_privacy,        NULL,
 };
 
 const struct module *const cli_modules[] = {
-    &app_module, &vault_module, &http_module, &job_module, &ident_module, &privacy_module, &catalog_module, &rank_module, &wardrobe_module, &demo_module, NULL,
+    &app_module,     &vault_module, &http_module,     &job_module,  &ident_module, &privacy_module,
+    &catalog_module, &rank_module,  &wardrobe_module, &demo_module, NULL,
 };

@@ -83,14 +83,14 @@ static int better(const void *a, const void *b)
  * over them in lanes. */
 static void find_range(const struct rank_work *w, float *least, float *most)
 {
-    typedef float lanes __attribute__((vector_size(32), aligned(4)));
-    typedef int32_t masks __attribute__((vector_size(32)));
-    lanes low = {INFINITY, INFINITY, INFINITY, INFINITY, INFINITY, INFINITY, INFINITY, INFINITY}, high = -low;
+    typedef float lanes __attribute__((vector_size(16), aligned(4)));
+    typedef int32_t masks __attribute__((vector_size(16)));
+    lanes low = {INFINITY, INFINITY, INFINITY, INFINITY}, high = -low;
     *least = INFINITY;
     *most = -INFINITY;
     for (size_t k = 0; k < w->s->words_in_set; k++) {
         const float *score = w->score + k * 64;
-        for (size_t i = 0; w->allow[k] == UINT64_MAX && i < 64; i += 8) {
+        for (size_t i = 0; w->allow[k] == UINT64_MAX && i < 64; i += 4) {
             lanes v = *(const lanes *)(score + i);
             masks less = v<low, greater = v> high;
             low = (lanes)(((masks)v & less) | ((masks)low & ~less));
@@ -102,7 +102,7 @@ static void find_range(const struct rank_work *w, float *least, float *most)
             if (v > *most) *most = v;
         }
     }
-    for (int i = 0; i < 8; i++) {
+    for (int i = 0; i < 4; i++) {
         if (low[i] < *least) *least = low[i];
         if (high[i] > *most) *most = high[i];
     }
@@ -118,11 +118,11 @@ static float threshold(const struct rank_work *w, size_t k)
     if (most > 20) most = 20; /* exact titles stand far above; they share the top step */
     if (!(most > least) || k > w->s->n) return least;
     float scale = (STEPS - 1) / (most - least);
-    for (size_t i = 0; i < w->s->words_in_set; i++)
-        for (uint64_t left = w->allow[i]; left; left &= left - 1) {
-            float at = (w->score[i * 64 + (size_t)__builtin_ctzll(left)] - least) * scale;
-            counts[at >= STEPS - 1 ? STEPS - 1 : (size_t)at]++;
-        }
+    for (size_t r = 0; r < w->s->n; r++) {
+        if (!rank_bit(w->allow, r)) continue;
+        float at = (w->score[r] - least) * scale;
+        counts[at >= STEPS - 1 ? STEPS - 1 : (size_t)at]++;
+    }
     size_t step = STEPS, seen = 0;
     while (step > 0 && seen < k)
         seen += counts[--step];
@@ -170,6 +170,10 @@ static void add_cosines(const struct rank_work *w, struct candidate *list, size_
     size_t dim = w->s->vectors ? vindex_dim(w->s->vectors) : 0;
     for (size_t i = 0; i < n && dim; i++) {
         const float *v = vindex_vector(w->s->vectors, list[i].row);
+        /* Rows lie anywhere: waiting for memory takes longer than the sums. */
+        const float *soon = i + 2 < n ? vindex_vector(w->s->vectors, list[i + 2].row) : v;
+        for (size_t d = 0; d < dim; d += 16)
+            __builtin_prefetch(soon + d);
         if (w->picture) list[i].score += W_PICTURE * rank_dot(w->picture, v, dim);
         if (w->text) list[i].score += w->text_weight * rank_dot(w->text, v, dim);
     }

@@ -112,6 +112,10 @@ enum rc vindex_scan(const struct vindex *v, const struct vindex_query *q, size_t
     }
     for (size_t i = 0; i < rough.n; i++) {
         uint32_t row = rough.heap[i].row;
+        /* Rows lie anywhere: waiting for memory takes longer than the sums. */
+        const float *soon = vindex_vector(v, rough.heap[i + 2 < rough.n ? i + 2 : i].row);
+        for (size_t d = 0; d < v->dim; d += 16)
+            __builtin_prefetch(soon + d);
         vindex_top_add(&best, (struct vindex_hit){row, vindex_dot(q->f32, vindex_vector(v, row), v->dim)});
     }
     vindex_top_sort(&best);

@@ -14,6 +14,7 @@ enum { MAX_FILE_BYTES = 1 << 20, MAX_EXAMPLES = 200, MAX_PICTURE_BYTES = 100 << 
 
 struct style {
     const char *name, *fr, *en;
+    double weight;    /* how common the style is beside the others */
     float *direction; /* (dim) f32, unit length: where the style lies, means taken off */
 };
 
@@ -149,6 +150,10 @@ static enum rc read_style(struct styles *s, struct infer *m, unsigned worker, co
         return wrong(path, i, "has neither words nor pictures: give at least one", err);
     if (jval_len(words) > MAX_EXAMPLES || jval_len(pictures) > MAX_EXAMPLES)
         return wrong(path, i, "has more than 200 words or pictures", err);
+    style->weight = 1;
+    if (jval_get(v, "weight") &&
+        (!jval_f64(jval_get(v, "weight"), &style->weight) || !(style->weight >= .01 && style->weight <= 100)))
+        return wrong(path, i, "has a weight that is not from 0.01 to 100", err);
     rc = named(s, v, "fr", style->name, &style->fr, err);
     if (!rc) rc = named(s, v, "en", style->name, &style->en, err);
     style->direction = arena_array(&s->arena, s->dim, sizeof *style->direction);
@@ -232,7 +237,7 @@ void styles_score(const struct styles *s, const float *embedding, float *scores)
     }
     length = length > 0 ? sqrt(length) : 1;
     for (size_t i = 0; i < s->n; i++) {
-        cosine[i] *= s->temperature / length;
+        cosine[i] = cosine[i] * s->temperature / length + log(s->style[i].weight);
         most = fmax(most, cosine[i]);
     }
     for (size_t i = 0; i < s->n; i++)

@@ -76,6 +76,23 @@ static void test_words(void **state)
     styles_close(s);
 }
 
+/* Of two styles described alike, the one of four times the weight gets four times the share. */
+static void test_weight(void **state)
+{
+    (void)state;
+    need_model();
+    struct styles *s = NULL;
+    float e[1024], scores[STYLES_MAX];
+    fine(styles_open(model, 0,
+                     written("{\"styles\": [{\"name\": \"a\", \"weight\": 4, \"words\": [\"jean\"]},"
+                             "{\"name\": \"b\", \"words\": [\"jean\"]}]}"),
+                     &s, ERR));
+    fine(infer_text(model, 0, STR("montre"), e, ERR));
+    styles_score(s, e, scores);
+    assert_true(fabsf(scores[0] - .8f) < 1e-4f && fabsf(scores[1] - .2f) < 1e-4f);
+    styles_close(s);
+}
+
 static void test_pictures(void **state)
 {
     (void)state;
@@ -127,6 +144,9 @@ static void test_wrong_files(void **state)
          RC_INVALID},
         {"{\"styles\": [{\"name\": \"a\", \"pictures\": [\"no.png\"]}, {\"name\": \"b\", \"words\": [\"y\"]}]}",
          "no.png", RC_NOT_FOUND},
+        {"{\"styles\": [{\"name\": \"a\", \"words\": [\"x\"], \"weight\": 0}, {\"name\": \"b\", \"words\": "
+         "[\"y\"]}]}",
+         "weight", RC_INVALID},
         {"{\"styles\"", "", RC_INVALID},
     };
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
@@ -205,6 +225,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_words),
+        cmocka_unit_test(test_weight),
         cmocka_unit_test(test_pictures),
         cmocka_unit_test(test_wrong_files),
     };

@@ -20,8 +20,10 @@ def unit(v):
     return v / np.maximum(np.linalg.norm(v, axis=-1, keepdims=True), 1e-9)
 
 
-def means(pictures, texts):
-    return pictures.mean(0), texts.mean(0)
+def means(pictures, truth, texts):
+    """Every style counts alike: with means of all products, nearly all casual, casual would be no direction of its own.
+    texts: a list of the embeddings of each style's words."""
+    return np.mean([pictures[truth == k].mean(0) for k in np.unique(truth)], 0), np.mean([t.mean(0) for t in texts], 0)
 
 
 def directions(styles, embed, text_mean):
@@ -33,31 +35,32 @@ def cosines(pictures, picture_mean, directions_):
     return unit(pictures - picture_mean) @ directions_.T
 
 
-def balanced_nll(logits, truth):
-    """Every style counts alike: nearly all products are casual."""
-    logp = logits - np.log(np.exp(logits - logits.max(1, keepdims=True)).sum(1, keepdims=True)) - logits.max(1, keepdims=True)
-    own = logp[np.arange(len(truth)), truth]
-    return -np.mean([own[truth == k].mean() for k in np.unique(truth)])
-
-
-def reference_words():
-    """What a shop's texts are about in general: names of categories in both languages."""
-    return [r[lang] for r in labels.taxonomy() for lang in ("fr", "en")]
+def nll(logits, truth):
+    """Half counted by product, half by style: nearly all products are casual, and each style must be honest too."""
+    logp = logits - logits.max(1, keepdims=True)
+    own = (logp - np.log(np.exp(logp).sum(1, keepdims=True)))[np.arange(len(truth)), truth]
+    return -(own.mean() + np.mean([own[truth == k].mean() for k in np.unique(truth)])) / 2
 
 
 def fit(model, pictures, rows, file=FILE):
     """pictures: (N, dim) embeddings of the products `rows`, none of them trained on -> the manifest's "styles", figures."""
     styles = json.loads(Path(file).read_text(encoding="utf-8"))["styles"]
     embed = lambda texts: model.texts(list(texts))
-    picture_mean, text_mean = means(pictures, embed(reference_words()))
     number = {s["name"]: i for i, s in enumerate(styles)}
     known = [i for i, r in enumerate(rows) if USAGE.get(r["usage"]) in number]
     truth = np.array([number[USAGE[rows[i]["usage"]]] for i in known])
+    used = np.arange(len(truth)) % 2 == 0  # the other half gives the figures
+    picture_mean, text_mean = means(pictures[known][used], truth[used], [embed(s["words"]) for s in styles])
     cos = cosines(pictures[known], picture_mean, directions(styles, embed, text_mean))
-    temperature = float(min(np.exp(np.linspace(0, 4.5, 91)), key=lambda t: balanced_nll(t * cos, truth)))
-    right = cos.argmax(1) == truth
+    weight = np.log([s.get("weight", 1) for s in styles])
+    temperature = float(min(np.exp(np.linspace(0, 4.5, 91)), key=lambda t: nll(t * cos[used] + weight, truth[used])))
+    logits, truth = temperature * cos[~used] + weight, truth[~used]
+    right, sure = logits.argmax(1) == truth, np.exp(logits).max(1) / np.exp(logits).sum(1)
     figures = {"main_styles_accuracy": {"value": round(float(right.mean()), 4), "n": len(truth)},
                "main_styles_mean_recall": {"value": round(float(np.mean([right[truth == k].mean() for k in np.unique(truth)])), 4), "n": len(truth)}}
+    bins = np.minimum((sure * 10).astype(int), 9)
+    error = sum(abs((sure - right)[bins == b].sum()) for b in np.unique(bins)) / len(truth)
+    figures["main_styles_ece"] = {"value": round(float(error), 4), "n": len(truth)}
     for k in np.unique(truth):
         figures[f"main_styles_{styles[k]['name']}_recall"] = {"value": round(float(right[truth == k].mean()), 4), "n": int((truth == k).sum())}
     numbers = lambda v: [round(float(x), 5) for x in v]

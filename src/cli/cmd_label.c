@@ -117,6 +117,7 @@ static enum rc label(struct task *t, unsigned worker)
         jout_object(&out);
         jout_kz(&out, "path", t->path);
         infer_reading_write(t->all->model, &r, &out);
+        jout_kdec(&out, "plain", r.plain, 3);
         jout_end(&out);
         buf_addc(&t->line, '\n');
     } else {

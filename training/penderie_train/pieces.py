@@ -9,6 +9,7 @@ are known, from photos of one garment, of which only the number of pieces is kno
 """
 import argparse
 import hashlib
+import io
 import json
 import math
 import time
@@ -20,6 +21,7 @@ import openvino as ov
 import timm
 import torch
 import torch.nn.functional as F
+from PIL import Image, ImageOps
 from torch import nn
 
 from . import augment, labels, pieces_scenes
@@ -29,6 +31,7 @@ from .model import ImageTower
 from .negatives import negatives
 from .pieces_decode import boxes_of_cells, decode, iou
 from .progress import Metrics, Progress, clock
+from .resize import fit_size
 from .settings import DATA, SIDE, WORK
 
 STRIDE = 8
@@ -171,6 +174,28 @@ def unpacked(flat):
     return maps
 
 
+def photo_boxes(folder, answers):
+    """photos-00-boxes.npy from what `penderie label --json` says of the training photos, where the background is plain enough."""
+    index, keys = photo_pictures(labels.training_photo)
+    said = {}
+    for line in open(answers, encoding="utf-8"):
+        a = json.loads(line)
+        if a.get("plain", 0) >= 0.75 and len(a["pieces"]) == 1:
+            said[Path(a["path"]).stem] = a["pieces"][0]["box"]
+    boxes = np.full((len(index), 4), -1, np.float32)
+    with zipfile.ZipFile(DATA / "photos.zip") as archive:
+        for i, key in enumerate(keys):
+            if key not in said:
+                continue
+            w, h = ImageOps.exif_transpose(Image.open(io.BytesIO(archive.read(f"photos/{key}.jpg")))).size
+            dw, dh = fit_size(w, h, SIDE)
+            x, y, bw, bh = said[key]
+            left, top = (SIDE - dw) // 2, (SIDE - dh) // 2
+            boxes[i] = left + x * dw, top + y * dh, left + (x + bw) * dw, top + (y + bh) * dh
+    np.save(folder / "photos-00-boxes.npy", boxes)
+    print(f"{(boxes[:, 0] >= 0).sum()} of {len(boxes)} training photos have a box")
+
+
 # ---- training ----
 
 CENTRES = (torch.arange(GRID) + 0.5) * STRIDE
@@ -223,6 +248,14 @@ def scene_loss(score, distance, boxes):
     return loss
 
 
+def boxed_loss(score, distance, boxes):
+    """Photos of one garment on an even background, where the program's mask tells its box."""
+    known = boxes[:, 0] >= 0
+    if not known.any():
+        return score.sum() * 0
+    return scene_loss(score[known], distance[known], boxes[known][:, None])
+
+
 def single_loss(score, distance):
     """Photos of one garment: the best cell, a little preferring large boxes, is right; cells whose box is another one are wrong."""
     with torch.no_grad():
@@ -250,6 +283,8 @@ class Samples:
         self.boxes = [torch.from_numpy(np.load(self.folder / f"{f.stem}-boxes.npy")) for f in sorted(self.maps.glob("scenes-[0-9]*.npy"))]
         self.parts = {p: load(p) for p in ("scenes", "photos", "nothing")}
         self.parts["scenes"] = self.parts["scenes"][:len(self.boxes)]
+        self.photo_boxes = [torch.from_numpy(np.load(f)) if f.exists() else torch.full((len(a), 4), -1.0)
+                            for a, f in ((a, self.folder / f"{Path(a.filename).stem}-boxes.npy") for a in self.parts["photos"])]
         self.count = sum(len(a) for a in self.parts["scenes"])
 
     def batch(self, generator, scenes, photos, nothing):
@@ -263,7 +298,9 @@ class Samples:
             found.append(self.parts[name][k][rows])
             if name == "scenes":
                 boxes = self.boxes[k][rows]
-        return [len(f) for f in found], unpacked(np.concatenate(found)), boxes
+            if name == "photos":
+                one = self.photo_boxes[k][rows]
+        return [len(f) for f in found], unpacked(np.concatenate(found)), boxes, one
 
 
 def train(folder, backbone, o):
@@ -283,12 +320,14 @@ def train(folder, backbone, o):
         done = step / o.steps if o.steps else (time.time() - start) / (60 * o.minutes)
         for g in optimizer.param_groups:
             g["lr"] = o.rate * min(1, (step + 1) / 60) * (0.5 + 0.5 * math.cos(math.pi * min(1, done))) + 1e-6
-        (n, m, _), maps, boxes = samples.batch(generator, o.scenes, o.photos, o.nothing)
+        (n, m, _), maps, boxes, one = samples.batch(generator, o.scenes, o.photos, o.nothing)
         maps = [F.dropout2d(v, 0.05).contiguous(memory_format=torch.channels_last) for v in maps]
         score, distance = head(maps)
         parts = [scene_loss(score[:n], distance[:n], boxes)]
         # Before the head knows what a piece is, its best cell says nothing.
         parts.append(single_loss(score[n:n + m], distance[n:n + m]) if m and (o.start or done > 0.15) else score.sum() * 0)
+        if m:
+            parts[0] = parts[0] + 0.3 * boxed_loss(score[n:n + m], distance[n:n + m], one)
         parts.append(focal(score[n + m:], torch.zeros_like(score[n + m:])) / 8)
         optimizer.zero_grad(set_to_none=True)
         (parts[0] + o.single_weight * parts[1] + 0.3 * parts[2]).backward()
@@ -430,6 +469,7 @@ def main():
     ap.add_argument("--out", type=Path, default=WORK / "pieces.pt")
     ap.add_argument("--chunks", type=int, default=16, help="of 1,000 scenes")
     ap.add_argument("--count", type=int, default=pieces_scenes.CHUNK, help="scenes a chunk; less: a try-out")
+    ap.add_argument("--answers", type=Path, help="what `penderie label --json` says of the training photos: boxes on plain backgrounds")
     ap.add_argument("--minutes", type=float, default=12)
     ap.add_argument("--steps", type=int)
     ap.add_argument("--start", type=Path, help="a pieces.pt to go on from")
@@ -443,6 +483,8 @@ def main():
     o.folder.mkdir(parents=True, exist_ok=True)
     if o.step in ("scenes", "all"):
         prepare(o.folder, o.chunks, o.count)
+        if o.answers:
+            photo_boxes(o.folder, o.answers)
     if o.step == "scenes":
         return
     backbone = backbone_of(o.checkpoint)

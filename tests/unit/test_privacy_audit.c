@@ -141,11 +141,10 @@ static void test_forgeries_are_found(void **state)
             fail_msg("%s: line %lld is blamed, not %lld", forgeries[f].name, (long long)v.bad,
                      (long long)forgeries[f].bad);
         assert_true(v.why[0]);
-        /* and lines that are written afterwards do not cover it up */
-        log_line("anna", HTTP_SHOPPER, "photo.read", "ok");
-        log_line("anna", HTTP_SHOPPER, "photo.read", "ok");
-        log_line("anna", HTTP_SHOPPER, "photo.read", "ok");
-        log_line("anna", HTTP_SHOPPER, "photo.read", "ok");
+        /* and lines that are written afterwards do not cover it up; others than those that went, which written again in
+         * the same millisecond would be the very same line */
+        for (int i = 0; i < 4; i++)
+            log_line("anna", HTTP_SHOPPER, "photo.export", "ok");
         if (!verdict().bad) fail_msg("%s: covered up by later lines", forgeries[f].name);
         if (f + 1 < sizeof forgeries / sizeof *forgeries) house_teardown(state);
     }

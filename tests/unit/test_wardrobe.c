@@ -472,7 +472,7 @@ static void check_after_kill(const struct told *t)
     assert_ok(wardrobe_sweep(&app, &swept, &err));
     assert_ok(wardrobe_all(&app, STR(ANNA), &arena, &all, &n, &err));
     for (size_t i = 0; i < n; i++) { /* no row without its files */
-        struct buf out = BUF_INIT(1 << 20);
+        struct buf out = BUF_INIT(WARDROBE_MAX_PHOTO_BYTES);
         expected += 1 + all[i].tryon;
         assert_ok(wardrobe_image(&app, STR(ANNA), &all[i], false, &out, &err));
         assert_int_equal(out.n, sizeof jpeg);
@@ -497,7 +497,8 @@ static void test_killed_uploads_leave_nothing_half(void **state)
     person(ANNA);
     assert_ok(agree(ANNA, NULL, CONSENT_RECOMMENDATION));
     assert_ok(agree(ANNA, NULL, CONSENT_TRYON));
-    for (int round = 0; round < many; round++) {
+    /* On a busy machine a kill may come between two operations: such a one is done again, at most as often. */
+    for (int round = 0; round < many || (hit < many && round < 2 * many); round++) {
         static struct told told;
         int way[2], status;
         told = (struct told){0};
@@ -521,7 +522,7 @@ static void test_killed_uploads_leave_nothing_half(void **state)
         hit += told.last == 'b' || told.last == 'r';
         check_after_kill(&told);
     }
-    print_message("%d of %d kills hit an upload or a removal under way\n", hit, many);
+    print_message("%d of %d wanted kills hit an upload or a removal under way\n", hit, many);
     assert_true(hit * 10 >= many * 8);
 }
 

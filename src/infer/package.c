@@ -215,7 +215,8 @@ static enum rc mean_of(struct package *p, const struct jval *v, const float **ou
     for (size_t i = 0; i < p->dim; i++) {
         double d;
         if (jval_len(v) != p->dim || !jval_f64(jval_at(v, i), &d) || !(fabs(d) <= 1))
-            return wrong(err, "styles has no means of as many numbers as dimensions, from -1 to 1");
+            return err_set(err, RC_CORRUPT, "manifest.json: styles has no means of %zu numbers from -1 to 1",
+                           p->dim);
         mean[i] = (float)d;
     }
     *out = mean;

@@ -288,7 +288,7 @@ static enum rc read_found(struct infer *m, unsigned worker, const struct image *
         boxes[i] = v->found[i].box;
     refine(mask, boxes, n);
     /* One piece: what stands out from an even background is it, and more exactly so. */
-    if (n == 1 && mask->plain < .5f) r->only = boxes[0];
+    if (n == 1 && mask->plain < .75f) r->only = boxes[0];
     return n < 2 ? RC_OK : read_boxes(m, worker, im, mask, boxes, n, v, r, err);
 }
 

@@ -9,13 +9,14 @@
 static const char *const *problems_of(const struct http_route *r, const char *out[static 16])
 {
     size_t n = 0;
-    bool path = strchr(r->path, '{') != NULL;
+    bool path = strchr(r->path, '{') != NULL, read = strcmp(r->method, "GET") == 0,
+         open = r->roles == HTTP_ANYONE;
     out[n++] = "invalid";
     out[n++] = "unauthenticated";
-    if (r->roles != HTTP_ANYONE) out[n++] = "forbidden";
-    if (path || r->body != HTTP_BODY_NONE) out[n++] = "not-found";
+    if (!open || !read) out[n++] = "forbidden"; /* a role that may not; a write from another site's page */
+    /* What a path, a parameter, a body or a session points at may be gone. */
+    if (path || r->params || !open || r->body != HTTP_BODY_NONE) out[n++] = "not-found";
     out[n++] = "method-not-allowed";
-    bool read = strcmp(r->method, "GET") == 0;
     if (!read) out[n++] = "conflict";
     if (r->body != HTTP_BODY_NONE) {
         out[n++] = "too-large";
@@ -158,7 +159,7 @@ static void write_responses(struct jout *out, const struct http_route *r)
     jout_object(out);
     jout_kz(out, "description", r->summary);
     write_header_refs(out, r->flags & HTTP_NO_LIMIT ? plain : limited);
-    if (r->answer_status != 204) write_content(out, type, r->answer_schema);
+    if (r->answer_status != 204 && r->answer_status / 100 != 3) write_content(out, type, r->answer_schema);
     jout_end(out);
     if (strcmp(r->method, "GET") == 0) {
         jout_key(out, "304");

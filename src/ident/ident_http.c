@@ -511,7 +511,8 @@ static const struct http_param start_params[] = {
     {"of_age", HTTP_IN_QUERY, false, "{\"type\":\"boolean\"}",
      "The person confirms to be of age; a first sign-in as a shopper needs it."},
     {0}};
-#define OPAQUE "{\"type\":\"string\",\"maxLength\":4096}"
+/* Of any length that an address may have. */
+#define OPAQUE "{\"type\":\"string\"}"
 static const struct http_param callback_params[] = {
     {"state", HTTP_IN_QUERY, false, OPAQUE, "As it was sent to the provider."},
     {"code", HTTP_IN_QUERY, false, OPAQUE, "The authorization code."},

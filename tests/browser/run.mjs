@@ -153,7 +153,10 @@ async function search({ page, shot }) {
 }
 
 async function suggestions({ page }) {
+  const last = page.waitForResponse((r) => /[?&]q=rob(&|$)/.test(r.url()));
   await page.locator('#q').pressSequentially('rob', { delay: 30 });
+  await last; // an earlier answer's list would be replaced under the arrow key
+  await page.waitForTimeout(100);
   await page.waitForSelector('#suggestions li');
   assert.equal(await page.locator('#q').getAttribute('aria-expanded'), 'true');
   await page.press('#q', 'ArrowDown');

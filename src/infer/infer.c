@@ -21,12 +21,16 @@
 #include "infer/styles.h"
 
 #include <dlfcn.h>
+#include <errno.h>
+#include <fcntl.h>
 #include <limits.h>
 #include <math.h>
 #include <openvino/c/openvino.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/file.h>
+#include <unistd.h>
 
 enum { MAX_WORKERS = 256, MAX_TEXT_BYTES = 2000, ALIGN_BYTES = 64 };
 
@@ -228,6 +232,18 @@ static void fill_tables(struct infer *m)
 
 /* ---- workers ---- */
 
+/* Processes that fill a cache of compiled models at the same time trip over one another's files (OpenVINO renames them
+ * and sets their mode afterwards), so they take turns. -1: no lock; the cache is a convenience. */
+static int lock_cache(const char *cache_dir)
+{
+    struct err err;
+    if (!cache_dir || fs_mkdirs(cache_dir, 0700, &err)) return -1;
+    int fd = open(cache_dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    while (fd >= 0 && flock(fd, LOCK_EX) && errno == EINTR)
+        ;
+    return fd;
+}
+
 static enum rc compile(struct infer *m, const ov_model_t *model, const char *cache_dir,
                        ov_compiled_model_t **out, struct err *err)
 {
@@ -241,9 +257,12 @@ static enum rc compile(struct infer *m, const ov_model_t *model, const char *cac
         {ov_property_key_cache_dir, cache_dir},
     };
     size_t n = sizeof properties / sizeof *properties - (cache_dir ? 0 : 1);
+    int lock = lock_cache(cache_dir);
+    enum rc rc = RC_OK;
     if (ov_core_compile_model_props(m->core, model, "CPU", n, properties, out))
-        return failed(RC_INTERNAL, "OpenVINO cannot prepare the model", err);
-    return RC_OK;
+        rc = failed(RC_INTERNAL, "OpenVINO cannot prepare the model", err);
+    if (lock >= 0) close(lock);
+    return rc;
 }
 
 static enum rc request(const ov_compiled_model_t *compiled, ov_infer_request_t **out, struct err *err)

@@ -5,6 +5,7 @@
 #include "base/fs.h"
 #include "base/log.h"
 #include "base/module.h"
+#include "base/proc.h"
 #include "base/queue.h"
 #include "blob/blob.h"
 #include "crypt/crypt.h"
@@ -14,7 +15,6 @@
 #include "vault/vault.h"
 
 #include <limits.h>
-#include <sched.h>
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -52,9 +52,8 @@ unsigned app_workers(const struct config *config)
 {
     int64_t set = config_int(config, "workers");
     if (set > 0) return (unsigned)set;
-    cpu_set_t cpus;
-    int n = sched_getaffinity(0, sizeof cpus, &cpus) == 0 ? CPU_COUNT(&cpus) : 1;
-    return n < 1 ? 1 : n > 64 ? 64 : (unsigned)n;
+    unsigned n = proc_processors();
+    return n > 64 ? 64 : n;
 }
 
 static unsigned light_workers(const struct config *config)

@@ -15,6 +15,10 @@ int64_t clock_now_ms(void)
     return (int64_t)ts.tv_sec * 1000 + ts.tv_nsec / 1000000;
 }
 
+int64_t clock_day_ms(int64_t ms) { return ms - ms % CLOCK_DAY_MS; }
+
+int64_t clock_today_ms(void) { return clock_day_ms(clock_now_ms()); }
+
 int64_t clock_mono_us(void)
 {
     struct timespec ts;

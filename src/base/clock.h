@@ -8,7 +8,12 @@
 #include "base/err.h"
 #include "base/str.h"
 
+#define CLOCK_HOUR_MS INT64_C(3600000)
+#define CLOCK_DAY_MS INT64_C(86400000)
+
 int64_t clock_now_ms(void);
+int64_t clock_day_ms(int64_t ms); /* the midnight (UTC) before it */
+int64_t clock_today_ms(void);     /* that of now */
 int64_t clock_mono_us(void);
 /* For tests: from here on clock_now_ms() returns at_ms; a negative value gives the real clock back. */
 void clock_freeze(int64_t at_ms);

@@ -1,5 +1,7 @@
 #include "base/jout.h"
 
+#include "base/clock.h"
+
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -166,4 +168,11 @@ void jout_kbool(struct jout *o, const char *key, bool v)
 {
     jout_key(o, key);
     jout_bool(o, v);
+}
+
+void jout_kday(struct jout *o, const char *key, int64_t ms)
+{
+    char text[25];
+    clock_rfc3339(ms, text);
+    jout_kstr(o, key, (struct str){text, 10});
 }

@@ -45,4 +45,5 @@ void jout_ki64(struct jout *o, const char *key, int64_t v);
 void jout_kf64(struct jout *o, const char *key, double v);
 void jout_kdec(struct jout *o, const char *key, double v, int decimals);
 void jout_kbool(struct jout *o, const char *key, bool v);
+void jout_kday(struct jout *o, const char *key, int64_t ms); /* "2026-11-22", UTC */
 #endif

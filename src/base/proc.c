@@ -2,6 +2,7 @@
 
 #include "base/fs.h"
 
+#include <sched.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -59,6 +60,13 @@ bool proc_owner_gone(struct str owner)
         return false;
     unsigned long long began = proc_started((long)pid);
     return !began || !str_to_u64(owner, &start) || start != began;
+}
+
+unsigned proc_processors(void)
+{
+    cpu_set_t cpus;
+    int n = sched_getaffinity(0, sizeof cpus, &cpus) == 0 ? CPU_COUNT(&cpus) : 1;
+    return n < 1 ? 1 : (unsigned)n;
 }
 
 bool proc_forbid_dumps(void)

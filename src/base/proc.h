@@ -15,6 +15,9 @@ void proc_world(char out[static PROC_WORLD_BYTES]);
 /* When process `pid` of this world began, in clock ticks since the boot (proc(5), stat, field 22); 0: there is none. */
 unsigned long long proc_started(long pid);
 
+/* Processors this process may use, at least 1. */
+unsigned proc_processors(void);
+
 /* Keys and photos are in memory: no core file may write them to the disk, no other process of this user may look in
  * (ptrace, /proc/PID/mem, /proc/PID/environ). False when the system refused. */
 bool proc_forbid_dumps(void);

@@ -7,6 +7,7 @@
 #include "demo/demo.h"
 #include "base/buf.h"
 #include "base/fs.h"
+#include "base/proc.h"
 #include "base/queue.h"
 #include "demo/studio.h"
 
@@ -124,8 +125,8 @@ static enum rc draw_all(struct drawing *d, struct err *err)
     struct queue *q = NULL;
     bool going = true;
     if (workers == 0) {
-        long n = sysconf(_SC_NPROCESSORS_ONLN);
-        workers = n < 1 ? 1 : n > 64 ? 64 : (unsigned)n;
+        unsigned n = proc_processors();
+        workers = n > 64 ? 64 : n;
     }
     struct task *tasks = calloc((size_t)total, sizeof *tasks);
     if (!tasks) return err_set(err, RC_NOMEM, "no memory for %d drawings", total);

@@ -137,18 +137,6 @@ enum rc idempotency_begin(const struct idempotency *i, int64_t lease_ms, struct 
     return rc;
 }
 
-static enum rc write_one(struct store *s, const char *sql, const struct store_value *args, size_t n,
-                         struct err *err)
-{
-    struct store_tx *tx;
-    enum rc rc = store_begin(s, STORE_WRITE, &tx, err);
-    if (rc) return rc;
-    rc = store_exec(tx, sql, args, n, NULL, err);
-    if (!rc) return store_commit(tx, err);
-    store_rollback(tx);
-    return rc;
-}
-
 enum rc idempotency_end(const struct idempotency *i, const struct idempotent_answer *a, struct err *err)
 {
     struct buf sealed = BUF_INIT(SIZE_MAX / 2);
@@ -156,9 +144,9 @@ enum rc idempotency_end(const struct idempotency *i, const struct idempotent_ans
     struct store_value args[] = {BYTES(i->key), STORE_Z(i->instance), STORE_I(a->status),
                                  STORE_B(sealed.p, sealed.n)};
     if (!rc)
-        rc = write_one(i->store,
-                       "UPDATE http_idempotency SET status = ?3, answer = ?4 WHERE key = ?1 AND owner = ?2",
-                       args, 4, err);
+        rc = store_write(i->store,
+                         "UPDATE http_idempotency SET status = ?3, answer = ?4 WHERE key = ?1 AND owner = ?2",
+                         args, 4, NULL, err);
     buf_release(&sealed);
     return rc;
 }
@@ -166,12 +154,13 @@ enum rc idempotency_end(const struct idempotency *i, const struct idempotent_ans
 enum rc idempotency_forget(const struct idempotency *i, struct err *err)
 {
     struct store_value args[] = {BYTES(i->key), STORE_Z(i->instance)};
-    return write_one(i->store, "DELETE FROM http_idempotency WHERE key = ?1 AND owner = ?2 AND status IS NULL",
-                     args, 2, err);
+    return store_write(i->store,
+                       "DELETE FROM http_idempotency WHERE key = ?1 AND owner = ?2 AND status IS NULL", args, 2,
+                       NULL, err);
 }
 
 enum rc idempotency_clean(struct store *store, struct err *err)
 {
     int64_t before = clock_now_ms() - IDEMPOTENCY_HOURS * INT64_C(3600000);
-    return write_one(store, "DELETE FROM http_idempotency WHERE at_ms < ?1", &STORE_I(before), 1, err);
+    return store_write(store, "DELETE FROM http_idempotency WHERE at_ms < ?1", &STORE_I(before), 1, NULL, err);
 }

@@ -193,9 +193,7 @@ static enum rc clean(struct limiter *l, struct err *err)
     rc = store_begin(l->ops, STORE_WRITE, &tx, err);
     if (rc) return rc;
     rc = store_exec(tx, "DELETE FROM http_limit WHERE minute < ?1", &STORE_I(window - 1), 1, NULL, err);
-    if (!rc) return store_commit(tx, err);
-    store_rollback(tx);
-    return rc;
+    return store_end(tx, rc, err);
 }
 
 enum rc limiter_tick(struct limiter *l, struct err *err)

@@ -9,6 +9,7 @@
 #include "base/config.h"
 #include "base/jval.h"
 #include "base/log.h"
+#include "base/proc.h"
 #include "base/queue.h"
 #include "crypt/crypt.h"
 #include "http/idempotency.h"
@@ -16,7 +17,6 @@
 #include "http/tls.h"
 
 #include <netinet/in.h>
-#include <sched.h>
 #include <stdlib.h>
 #include <sys/socket.h>
 #include <unistd.h>
@@ -259,10 +259,9 @@ __attribute__((format(printf, 2, 0))) static void on_log(void *cls, const char *
 static unsigned threads(const struct config *config)
 {
     int64_t set = config_int(config, "http_threads");
-    cpu_set_t cpus;
     if (set > 0) return (unsigned)set;
-    int n = sched_getaffinity(0, sizeof cpus, &cpus) == 0 ? CPU_COUNT(&cpus) : 2;
-    return n < 1 ? 1 : n > 16 ? 16 : (unsigned)n;
+    unsigned n = proc_processors();
+    return n > 16 ? 16 : n;
 }
 
 static enum rc start_daemon(struct http_server *s, const struct config *config, struct err *err)

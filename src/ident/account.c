@@ -236,7 +236,7 @@ struct making {
 static enum rc insert(struct store_tx *tx, const struct making *m, const struct buf *email,
                       const struct buf *password, struct err *err)
 {
-    int64_t today = ident_today_ms(), changed = 0;
+    int64_t today = clock_today_ms(), changed = 0;
     enum rc rc =
         store_exec(tx,
                    "INSERT INTO ident_account (id, email_mac, email, password, roles, of_age, confirmed, "
@@ -260,16 +260,6 @@ static enum rc insert(struct store_tx *tx, const struct making *m, const struct 
     return rc;
 }
 
-/* One statement in a transaction of its own. */
-static enum rc write_one(struct app *app, const char *sql, const struct store_value *args, size_t n,
-                         int64_t *changed, struct err *err)
-{
-    struct store_tx *tx;
-    enum rc rc = store_begin(app->identity, STORE_WRITE, &tx, err);
-    if (!rc) rc = ident_end_tx(tx, store_exec(tx, sql, args, n, changed, err), err);
-    return rc;
-}
-
 static enum rc finish_making(struct app *app, const struct making *m, struct err *err)
 {
     struct buf email = BUF_INIT(SECRET_MAX), password = BUF_INIT(SECRET_MAX);
@@ -277,7 +267,7 @@ static enum rc finish_making(struct app *app, const struct making *m, struct err
     enum rc rc = seal_field(app, "email", m->id, m->email, &email, err);
     if (!rc) rc = seal_field(app, "password", m->id, str_of(m->hash), &password, err);
     if (!rc) rc = store_begin(app->identity, STORE_WRITE, &tx, err);
-    if (!rc) rc = ident_end_tx(tx, insert(tx, m, &email, &password, err), err);
+    if (!rc) rc = store_end(tx, insert(tx, m, &email, &password, err), err);
     buf_release(&email);
     buf_release(&password);
     return rc;
@@ -287,17 +277,17 @@ static enum rc finish_making(struct app *app, const struct making *m, struct err
 static enum rc make(struct app *app, struct making *m, struct err *err)
 {
     struct err ignored;
-    int64_t hour = clock_now_ms() / IDENT_HOUR_MS * IDENT_HOUR_MS;
+    int64_t hour = clock_now_ms() / CLOCK_HOUR_MS * CLOCK_HOUR_MS;
     ident_new_id(m->id);
-    enum rc rc = write_one(app, "INSERT INTO ident_pending (account, made_ms) VALUES (?1, ?2)",
-                           STORE_ARGS(STORE_Z(m->id), STORE_I(hour)), NULL, err);
+    enum rc rc = store_write(app->identity, "INSERT INTO ident_pending (account, made_ms) VALUES (?1, ?2)",
+                             STORE_ARGS(STORE_Z(m->id), STORE_I(hour)), NULL, err);
     if (rc) return rc;
     rc = vault_add_person(app->vault, str_of(m->id), err);
     if (!rc) rc = finish_making(app, m, err);
     if (!rc) return RC_OK;
     if (!vault_destroy_person(app->vault, str_of(m->id), &ignored) &&
-        write_one(app, "DELETE FROM ident_pending WHERE account = ?1", STORE_ARGS(STORE_Z(m->id)), NULL,
-                  &ignored))
+        store_write(app->identity, "DELETE FROM ident_pending WHERE account = ?1", STORE_ARGS(STORE_Z(m->id)),
+                    NULL, &ignored))
         log_warn("ident", "an unfinished account stays for the sweep: %s", ignored.message);
     return rc;
 }
@@ -381,7 +371,7 @@ enum rc account_sweep(struct app *app, struct err *err)
         enum rc rc = store_begin(app->identity, STORE_READ, &tx, err);
         if (rc) return rc;
         rc = store_query(tx, "SELECT account FROM ident_pending WHERE made_ms < ?1 LIMIT 1",
-                         STORE_ARGS(STORE_I(clock_now_ms() - 2 * IDENT_HOUR_MS)), &rows, err);
+                         STORE_ARGS(STORE_I(clock_now_ms() - 2 * CLOCK_HOUR_MS)), &rows, err);
         if (!rc) rc = store_next(rows, &there, err);
         if (!rc && there) snprintf(id, sizeof id, "%.*s", STR_ARG(store_text(rows, 0)));
         store_rows_close(rows);
@@ -389,8 +379,8 @@ enum rc account_sweep(struct app *app, struct err *err)
         if (rc || !there) return rc;
         rc = vault_destroy_person(app->vault, str_of(id), err);
         if (!rc)
-            rc = write_one(app, "DELETE FROM ident_pending WHERE account = ?1", STORE_ARGS(STORE_Z(id)), NULL,
-                           err);
+            rc = store_write(app->identity, "DELETE FROM ident_pending WHERE account = ?1",
+                             STORE_ARGS(STORE_Z(id)), NULL, err);
         if (rc) return rc;
     }
 }
@@ -411,8 +401,8 @@ enum rc account_set_email(struct app *app, struct str id, const char *email, str
     vault_pseudonym(app->vault, "email", str_of(email), mac);
     enum rc rc = seal_field(app, "email", plain_id, str_of(email), &sealed, err);
     if (!rc)
-        rc = write_one(app, "UPDATE ident_account SET email_mac = ?2, email = ?3 WHERE id = ?1",
-                       STORE_ARGS(STORE_S(id), STORE_Z(mac), blob_or_null(&sealed)), &changed, err);
+        rc = store_write(app->identity, "UPDATE ident_account SET email_mac = ?2, email = ?3 WHERE id = ?1",
+                         STORE_ARGS(STORE_S(id), STORE_Z(mac), blob_or_null(&sealed)), &changed, err);
     buf_release(&sealed);
     if (rc == RC_CONFLICT) return err_set(err, RC_CONFLICT, "this e-mail cannot be used");
     return needs_change(rc, changed, err);
@@ -436,7 +426,7 @@ enum rc account_set_password(struct app *app, struct str id, const char *hash, c
             rc = store_exec(tx, "DELETE FROM ident_link WHERE account = ?1 AND purpose = 'reset'",
                             STORE_ARGS(STORE_S(id)), NULL, err);
         if (!rc) rc = session_end_all(tx, id, keep, err);
-        rc = ident_end_tx(tx, rc, err);
+        rc = store_end(tx, rc, err);
     }
     buf_release(&sealed);
     return rc;
@@ -450,8 +440,8 @@ enum rc account_store_hash(struct app *app, struct str id, const char *hash, str
     snprintf(plain_id, sizeof plain_id, "%.*s", STR_ARG(id));
     enum rc rc = seal_field(app, "password", plain_id, str_of(hash), &sealed, err);
     if (!rc)
-        rc = write_one(app, "UPDATE ident_account SET password = ?2 WHERE id = ?1",
-                       STORE_ARGS(STORE_S(id), blob_or_null(&sealed)), &changed, err);
+        rc = store_write(app->identity, "UPDATE ident_account SET password = ?2 WHERE id = ?1",
+                         STORE_ARGS(STORE_S(id), blob_or_null(&sealed)), &changed, err);
     buf_release(&sealed);
     return needs_change(rc, changed, err);
 }
@@ -459,7 +449,7 @@ enum rc account_store_hash(struct app *app, struct str id, const char *hash, str
 enum rc account_set_roles(struct app *app, struct str id, unsigned roles, struct err *err)
 {
     struct store_tx *tx;
-    int64_t changed = 0, until = (clock_now_ms() / IDENT_HOUR_MS + 2) * IDENT_HOUR_MS;
+    int64_t changed = 0, until = (clock_now_ms() / CLOCK_HOUR_MS + 2) * CLOCK_HOUR_MS;
     enum rc rc = store_begin(app->identity, STORE_WRITE, &tx, err);
     if (rc) return rc;
     rc = store_exec(tx, "UPDATE ident_account SET roles = ?2, epoch = epoch + 1 WHERE id = ?1",
@@ -475,21 +465,21 @@ enum rc account_set_roles(struct app *app, struct str id, unsigned roles, struct
                         STORE_ARGS(STORE_S(id), STORE_I(until)), NULL, err);
     if (!rc) rc = ident_changed(tx, "revoked", err);
     if (!rc) rc = ident_changed(tx, "subjects", err); /* whether they are shoppers */
-    return ident_end_tx(tx, rc, err);
+    return store_end(tx, rc, err);
 }
 
 enum rc account_confirm(struct app *app, struct str id, struct err *err)
 {
     int64_t changed = 0;
-    enum rc rc = write_one(app, "UPDATE ident_account SET confirmed = 1 WHERE id = ?1", STORE_ARGS(STORE_S(id)),
-                           &changed, err);
+    enum rc rc = store_write(app->identity, "UPDATE ident_account SET confirmed = 1 WHERE id = ?1",
+                             STORE_ARGS(STORE_S(id)), &changed, err);
     return needs_change(rc, changed, err);
 }
 
 enum rc account_seen(struct store_tx *tx, struct str id, struct err *err)
 {
     return store_exec(tx, "UPDATE ident_account SET seen_ms = ?2 WHERE id = ?1 AND seen_ms < ?2",
-                      STORE_ARGS(STORE_S(id), STORE_I(ident_today_ms())), NULL, err);
+                      STORE_ARGS(STORE_S(id), STORE_I(clock_today_ms())), NULL, err);
 }
 
 /* ---- forgetting ---- */
@@ -507,7 +497,7 @@ enum rc account_forget(struct app *app, struct str id, struct err *err)
     for (size_t i = 0; !rc && i < sizeof all / sizeof *all; i++)
         rc = store_exec(tx, all[i], STORE_ARGS(STORE_S(id)), NULL, err);
     if (!rc) rc = ident_changed(tx, "subjects", err);
-    return ident_end_tx(tx, rc, err);
+    return store_end(tx, rc, err);
 }
 
 /* ---- for commands ---- */
@@ -532,14 +522,6 @@ enum rc ident_reset_link(struct app *app, struct str id, struct buf *out, struct
     return rc;
 }
 
-static void write_day(struct jout *out, const char *name, int64_t ms)
-{
-    char text[25];
-    clock_rfc3339(ms, text);
-    jout_key(out, name);
-    jout_str(out, (struct str){text, 10});
-}
-
 enum rc ident_describe(struct app *app, struct str id, bool email, struct jout *out, struct err *err)
 {
     struct ident_account a;
@@ -553,8 +535,8 @@ enum rc ident_describe(struct app *app, struct str id, bool email, struct jout *
     jout_kbool(out, "confirmed", a.confirmed);
     jout_kbool(out, "password", a.password[0] != 0);
     jout_kbool(out, "second_factor", a.totp_state == IDENT_TOTP_ON);
-    write_day(out, "joined", a.made_ms);
-    write_day(out, "last_seen", a.seen_ms);
+    jout_kday(out, "joined", a.made_ms);
+    jout_kday(out, "last_seen", a.seen_ms);
     if (email) jout_kz(out, "email", a.email.n ? a.email.p : NULL);
     jout_end(out);
     account_release(&a);

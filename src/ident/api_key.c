@@ -38,10 +38,10 @@ enum rc api_key_create(struct app *app, const struct api_key_new *n, char id[sta
             "INSERT INTO ident_api_key (id, hash, name, roles, operations, made_ms, ends_ms, used_ms)"
             " VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, 0)",
             STORE_ARGS(STORE_Z(id), STORE_B(hash, sizeof hash), STORE_S(n->name), STORE_I(n->roles),
-                       STORE_S(buf_str(&operations)), STORE_I(ident_today_ms()), STORE_I(n->ends_ms)),
+                       STORE_S(buf_str(&operations)), STORE_I(clock_today_ms()), STORE_I(n->ends_ms)),
             NULL, err);
         if (!rc) rc = ident_changed(tx, "keys", err);
-        rc = in_memory_too(app, ident_end_tx(tx, rc, err), err);
+        rc = in_memory_too(app, store_end(tx, rc, err), err);
     }
     buf_release(&operations);
     return rc;
@@ -49,14 +49,12 @@ enum rc api_key_create(struct app *app, const struct api_key_new *n, char id[sta
 
 static void write_day(struct jout *out, const char *name, int64_t ms)
 {
-    char text[25];
-    jout_key(out, name);
-    if (!ms) {
+    if (ms) {
+        jout_kday(out, name, ms);
+    } else {
+        jout_key(out, name);
         jout_null(out);
-        return;
     }
-    clock_rfc3339(ms, text);
-    jout_str(out, (struct str){text, 10});
 }
 
 static void write_key(struct jout *out, const struct store_rows *rows)
@@ -105,5 +103,5 @@ enum rc api_key_delete(struct app *app, struct str id, struct err *err)
     rc = store_exec(tx, "DELETE FROM ident_api_key WHERE id = ?1", STORE_ARGS(STORE_S(id)), &changed, err);
     if (!rc && !changed) rc = err_set(err, RC_NOT_FOUND, "there is no such key");
     if (!rc) rc = ident_changed(tx, "keys", err);
-    return in_memory_too(app, ident_end_tx(tx, rc, err), err);
+    return in_memory_too(app, store_end(tx, rc, err), err);
 }

@@ -36,7 +36,7 @@ enum rc attempts_take(struct app *app, const struct attempt *a, size_t n, int *r
                           STORE_ARGS(STORE_Z(key), STORE_I(slot)), &used, NULL, err);
         if (!rc && used > a[i].most) over = true;
     }
-    rc = ident_end_tx(tx, rc, err);
+    rc = store_end(tx, rc, err);
     if (rc || !over) return rc;
     *retry_s = (int)((slot + 1) * SLOT_S - now_s);
     return err_set(err, RC_LIMIT, "too many attempts; wait a quarter of an hour");
@@ -53,15 +53,12 @@ enum rc attempts_clear(struct app *app, const struct attempt *a, size_t n, struc
         key_of(app, &a[i], key);
         rc = store_exec(tx, "DELETE FROM ident_attempt WHERE who = ?1", STORE_ARGS(STORE_Z(key)), NULL, err);
     }
-    return ident_end_tx(tx, rc, err);
+    return store_end(tx, rc, err);
 }
 
 enum rc attempts_clean(struct app *app, struct err *err)
 {
-    struct store_tx *tx;
     int64_t slot = clock_now_ms() / 1000 / SLOT_S;
-    enum rc rc = store_begin(app->identity, STORE_WRITE, &tx, err);
-    if (rc) return rc;
-    rc = store_exec(tx, "DELETE FROM ident_attempt WHERE slot < ?1", STORE_ARGS(STORE_I(slot - 1)), NULL, err);
-    return ident_end_tx(tx, rc, err);
+    return store_write(app->identity, "DELETE FROM ident_attempt WHERE slot < ?1",
+                       STORE_ARGS(STORE_I(slot - 1)), NULL, err);
 }

@@ -120,7 +120,7 @@ static enum rc api_key(struct http_request *rq, struct str token, struct http_pr
         memcpy(id, k->id, sizeof id);
         roles = k->roles;
         covers = key_covers(k, rq->route->operation);
-        atomic_store(&k->use_ms, ident_today_ms());
+        atomic_store(&k->use_ms, clock_today_ms());
     }
     pthread_rwlock_unlock(&t->lock);
     if (!*id) return err_set(err, RC_UNAUTHENTICATED, "this key is not valid");

@@ -67,12 +67,6 @@ enum rc ident_read_roles(const struct jval *array, unsigned allowed, unsigned *r
 
 /* ---- small things ---- */
 
-int64_t ident_today_ms(void)
-{
-    int64_t now = clock_now_ms();
-    return now - now % IDENT_DAY_MS;
-}
-
 void ident_new_id(char out[static IDENT_ID_CHARS + 1])
 {
     uint8_t bytes[16];
@@ -91,13 +85,6 @@ void ident_new_token(const char *prefix, char out[static IDENT_TOKEN_TEXT],
     crypt_base64url(bytes, sizeof bytes, out + n);
     crypt_wipe(bytes, sizeof bytes);
     crypt_sha256(str_of(out), hash);
-}
-
-enum rc ident_end_tx(struct store_tx *tx, enum rc rc, struct err *err)
-{
-    if (!rc) return store_commit(tx, err);
-    store_rollback(tx);
-    return rc;
 }
 
 enum rc ident_changed(struct store_tx *tx, const char *what, struct err *err)
@@ -216,14 +203,6 @@ static enum rc start(struct app *app, struct err *err)
 
 /* ---- rights ---- */
 
-static void write_day(struct jout *out, const char *name, int64_t ms)
-{
-    char text[25];
-    clock_rfc3339(ms, text);
-    jout_key(out, name);
-    jout_str(out, (struct str){text, 10});
-}
-
 static enum rc export_user(struct app *app, const char *user, struct jout *out, struct err *err)
 {
     struct ident_account a;
@@ -244,8 +223,8 @@ static enum rc export_user(struct app *app, const char *user, struct jout *out, 
     jout_kbool(out, "confirmed_of_age", a.of_age);
     jout_kbool(out, "has_password", a.password[0] != 0);
     jout_kbool(out, "second_factor", a.totp_state == IDENT_TOTP_ON);
-    write_day(out, "joined", a.made_ms);
-    write_day(out, "last_seen", a.seen_ms);
+    jout_kday(out, "joined", a.made_ms);
+    jout_kday(out, "last_seen", a.seen_ms);
     jout_ki64(out, "open_sessions", sessions);
     jout_end(out);
     account_release(&a);

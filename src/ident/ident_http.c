@@ -275,7 +275,7 @@ static enum rc sign_out(struct http_request *rq, struct http_response *rs, struc
     if (all && *session) {
         struct store_tx *tx;
         rc = store_begin(rq->app->identity, STORE_WRITE, &tx, err);
-        if (!rc) rc = ident_end_tx(tx, session_end_all(tx, rq->principal.id, NULL, err), err);
+        if (!rc) rc = store_end(tx, session_end_all(tx, rq->principal.id, NULL, err), err);
         if (!rc) rc = memory_refresh(rq->app->ident, err);
     } else if (*session) {
         rc = session_end(rq->app, str_of(session), err);
@@ -288,14 +288,6 @@ static enum rc sign_out(struct http_request *rq, struct http_response *rs, struc
 }
 
 /* ---- the account ---- */
-
-static void write_day(struct jout *out, const char *name, int64_t ms)
-{
-    char text[25];
-    clock_rfc3339(ms, text);
-    jout_key(out, name);
-    jout_str(out, (struct str){text, 10});
-}
 
 static void write_account(struct jout *out, const struct ident_account *a)
 {
@@ -310,7 +302,7 @@ static void write_account(struct jout *out, const struct ident_account *a)
     ident_write_roles(out, a->roles);
     jout_kbool(out, "second_factor", a->totp_state == IDENT_TOTP_ON);
     jout_kbool(out, "password", a->password[0] != 0);
-    write_day(out, "joined", a->made_ms);
+    jout_kday(out, "joined", a->made_ms);
     jout_end(out);
 }
 

@@ -48,8 +48,6 @@ enum {
     IDENT_TOKEN_TEXT = 72,   /* of refresh tokens, links and API keys */
     IDENT_ACCESS_TEXT = 1024 /* of an access token */
 };
-#define IDENT_DAY_MS INT64_C(86400000)
-#define IDENT_HOUR_MS INT64_C(3600000)
 #define IDENT_ALL_EPOCHS INT64_C(4000000000000)
 enum {
     IDENT_STAFF_ROLES = HTTP_MERCHANDISER | HTTP_ANALYST | HTTP_DPO | HTTP_OPERATOR | HTTP_ADMIN,
@@ -63,12 +61,10 @@ struct jval;
 enum rc ident_read_roles(const struct jval *array, unsigned allowed, unsigned *roles, struct err *err) MUST_USE;
 
 /* ---- small things (ident.c) ---- */
-int64_t ident_today_ms(void); /* midnight UTC: what the store keeps of a time */
 void ident_new_id(char out[static IDENT_ID_CHARS + 1]);
 /* `prefix` and 32 random bytes as text, and the SHA-256 that is kept of it. */
 void ident_new_token(const char *prefix, char out[static IDENT_TOKEN_TEXT],
                      uint8_t hash[static CRYPT_SHA256_BYTES]);
-enum rc ident_end_tx(struct store_tx *tx, enum rc rc, struct err *err) MUST_USE; /* commits, or rolls back */
 /* The names of what other processes must notice: "revoked", "keys", "subjects", "signing". */
 enum rc ident_changed(struct store_tx *tx, const char *what, struct err *err) MUST_USE;
 /* Appends to the access log, if one is open. A failure must fail what it describes. */

@@ -9,7 +9,7 @@ enum rc link_make(struct app *app, struct str account, const char *purpose, char
                   struct err *err)
 {
     uint8_t hash[CRYPT_SHA256_BYTES];
-    int64_t until = (clock_now_ms() / IDENT_HOUR_MS + 2) * IDENT_HOUR_MS; /* an hour at least, in full hours */
+    int64_t until = (clock_now_ms() / CLOCK_HOUR_MS + 2) * CLOCK_HOUR_MS; /* an hour at least, in full hours */
     struct store_tx *tx;
     ident_new_token("", token, hash);
     enum rc rc = store_begin(app->identity, STORE_WRITE, &tx, err);
@@ -21,7 +21,7 @@ enum rc link_make(struct app *app, struct str account, const char *purpose, char
             tx, "INSERT INTO ident_link (hash, account, purpose, until_ms) VALUES (?1, ?2, ?3, ?4)",
             STORE_ARGS(STORE_B(hash, sizeof hash), STORE_S(account), STORE_Z(purpose), STORE_I(until)), NULL,
             err);
-    return ident_end_tx(tx, rc, err);
+    return store_end(tx, rc, err);
 }
 
 enum rc link_use(struct app *app, struct str token, const char *purpose,
@@ -43,7 +43,7 @@ enum rc link_use(struct app *app, struct str token, const char *purpose,
     while (!rc && more)
         rc = store_next(rows, &more, err); /* a statement counts once it has run to its end */
     store_rows_close(rows);
-    rc = ident_end_tx(tx, rc, err);
+    rc = store_end(tx, rc, err);
     return rc || there ? rc : err_set(err, RC_NOT_FOUND, "this link has ended; ask for a new one");
 }
 
@@ -63,10 +63,6 @@ enum rc link_url(const struct app *app, const char *purpose, const char *token, 
 
 enum rc link_clean(struct app *app, struct err *err)
 {
-    struct store_tx *tx;
-    enum rc rc = store_begin(app->identity, STORE_WRITE, &tx, err);
-    if (rc) return rc;
-    rc = store_exec(tx, "DELETE FROM ident_link WHERE until_ms <= ?1", STORE_ARGS(STORE_I(clock_now_ms())),
-                    NULL, err);
-    return ident_end_tx(tx, rc, err);
+    return store_write(app->identity, "DELETE FROM ident_link WHERE until_ms <= ?1",
+                       STORE_ARGS(STORE_I(clock_now_ms())), NULL, err);
 }

@@ -227,7 +227,7 @@ static enum rc flush_keys(struct ident *t, struct err *err)
                             STORE_ARGS(STORE_Z(k->id), STORE_I(used)), NULL, err);
         k->used_ms = used;
     }
-    return tx ? ident_end_tx(tx, rc, err) : rc;
+    return tx ? store_end(tx, rc, err) : rc;
 }
 
 enum rc memory_flush(struct ident *t, struct err *err)
@@ -276,7 +276,7 @@ static enum rc add_signing(struct ident *t, int64_t now, struct err *err)
     char id[IDENT_ID_CHARS + 1];
     struct buf sealed = BUF_INIT(1024);
     struct store_tx *tx;
-    int64_t keep = now - config_duration_ms(t->app->config, "ident_signing_age") - 2 * IDENT_HOUR_MS;
+    int64_t keep = now - config_duration_ms(t->app->config, "ident_signing_age") - 2 * CLOCK_HOUR_MS;
     ident_new_id(id);
     crypt_random(key, sizeof key);
     enum rc rc = vault_seal_house(t->app->vault, "ident", str_of(id),
@@ -291,7 +291,7 @@ static enum rc add_signing(struct ident *t, int64_t now, struct err *err)
             rc = store_exec(tx, "DELETE FROM ident_signing WHERE made_ms < ?1", STORE_ARGS(STORE_I(keep)), NULL,
                             err);
         if (!rc) rc = ident_changed(tx, "signing", err);
-        rc = ident_end_tx(tx, rc, err);
+        rc = store_end(tx, rc, err);
     }
     buf_release(&sealed);
     return rc ? rc : memory_refresh(t, err);

@@ -72,8 +72,8 @@ enum rc session_start(struct app *app, const struct ident_account *a, bool web, 
     char id[IDENT_ID_CHARS + 1];
     struct refresh_token hashes;
     struct store_tx *tx;
-    int64_t today = ident_today_ms();
-    int64_t ends = today + IDENT_DAY_MS + config_duration_ms(app->config, "ident_session_lifetime");
+    int64_t today = clock_today_ms();
+    int64_t ends = today + CLOCK_DAY_MS + config_duration_ms(app->config, "ident_session_lifetime");
     *out = (struct ident_tokens){.web = web, .refresh_s = (ends - clock_now_ms()) / 1000};
     ident_new_id(id);
     crypt_random(bytes, FAMILY_BYTES);
@@ -90,7 +90,7 @@ enum rc session_start(struct app *app, const struct ident_account *a, bool web, 
                                STORE_I(today), STORE_I(ends)),
                     NULL, err);
     if (!rc) rc = account_seen(tx, str_of(a->id), err);
-    return ident_end_tx(tx, rc, err);
+    return store_end(tx, rc, err);
 }
 
 struct found {
@@ -126,7 +126,7 @@ static enum rc find(struct store_tx *tx, const uint8_t family[static CRYPT_SHA25
 #define REVOKE_AGAIN \
     " ON CONFLICT (session) DO UPDATE SET least_epoch = excluded.least_epoch, until_ms = excluded.until_ms"
 
-static int64_t until(void) { return (clock_now_ms() / IDENT_HOUR_MS + 2) * IDENT_HOUR_MS; }
+static int64_t until(void) { return (clock_now_ms() / CLOCK_HOUR_MS + 2) * CLOCK_HOUR_MS; }
 
 /* The session ends, and its access tokens are refused from now on. */
 static enum rc end_one(struct store_tx *tx, struct str session, struct err *err)
@@ -159,7 +159,7 @@ enum rc session_end(struct app *app, struct str session, struct err *err)
 {
     struct store_tx *tx;
     enum rc rc = store_begin(app->identity, STORE_WRITE, &tx, err);
-    if (!rc) rc = ident_end_tx(tx, end_one(tx, session, err), err);
+    if (!rc) rc = store_end(tx, end_one(tx, session, err), err);
     return in_memory_too(app, rc, err);
 }
 
@@ -174,7 +174,7 @@ enum rc session_end_by_refresh(struct app *app, struct str refresh, struct err *
     if (rc) return rc;
     rc = find(tx, token.family, &f, err);
     if (!rc && f.there) rc = end_one(tx, str_of(f.id), err);
-    return in_memory_too(app, ident_end_tx(tx, rc, err), err);
+    return in_memory_too(app, store_end(tx, rc, err), err);
 }
 
 /* Within one transaction: the old token is taken, the new one put in its place; or the family ends. */
@@ -212,7 +212,7 @@ enum rc session_refresh(struct app *app, struct str refresh, struct ident_tokens
     crypt_wipe(bytes, sizeof bytes);
     enum rc rc = store_begin(app->identity, STORE_WRITE, &tx, err);
     if (rc) return rc;
-    rc = ident_end_tx(tx, rotate(tx, &old, &next, &f, reused, err), err);
+    rc = store_end(tx, rotate(tx, &old, &next, &f, reused, err), err);
     rc = in_memory_too(app, rc, err);
     if (rc) return rc;
     memcpy(out->account, f.account, sizeof out->account);
@@ -249,5 +249,5 @@ enum rc session_clean(struct app *app, struct err *err)
     if (!rc)
         rc = store_exec(tx, "DELETE FROM ident_revoked WHERE until_ms <= ?1", STORE_ARGS(STORE_I(now)), NULL,
                         err);
-    return ident_end_tx(tx, rc, err);
+    return store_end(tx, rc, err);
 }

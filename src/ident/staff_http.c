@@ -39,7 +39,7 @@ HANDLER(staff_add_key)
     struct api_key_new n = {.name = jval_str(jval_get(rq->json, "name")),
                             .operations = jval_get(rq->json, "operations")};
     int64_t days;
-    if (jval_i64(jval_get(rq->json, "days"), &days)) n.ends_ms = ident_today_ms() + (days + 1) * IDENT_DAY_MS;
+    if (jval_i64(jval_get(rq->json, "days"), &days)) n.ends_ms = clock_today_ms() + (days + 1) * CLOCK_DAY_MS;
     for (size_t i = 0; i < jval_len(n.operations); i++)
         if (!operation_exists(rq->app, jval_str(jval_at(n.operations, i))))
             return err_set(err, RC_UNPROCESSABLE, "operations: number %zu is none of this API", i + 1);

@@ -35,13 +35,13 @@ static enum rc put(struct app *app, const char *id, struct str secret, enum iden
     enum rc rc = vault_seal(app->vault, str_of(id), str_of(place), secret, &sealed, err);
     if (!rc) rc = store_begin(app->identity, STORE_WRITE, &tx, err);
     if (!rc)
-        rc = ident_end_tx(tx,
-                          store_exec(tx,
-                                     "UPDATE ident_account SET totp = ?2, totp_state = ?3, totp_used = ''"
-                                     " WHERE id = ?1",
-                                     STORE_ARGS(STORE_Z(id), STORE_B(sealed.p, sealed.n), STORE_I(state)), NULL,
-                                     err),
-                          err);
+        rc = store_end(tx,
+                       store_exec(tx,
+                                  "UPDATE ident_account SET totp = ?2, totp_state = ?3, totp_used = ''"
+                                  " WHERE id = ?1",
+                                  STORE_ARGS(STORE_Z(id), STORE_B(sealed.p, sealed.n), STORE_I(state)), NULL,
+                                  err),
+                       err);
     buf_release(&sealed);
     return rc;
 }
@@ -134,7 +134,7 @@ enum rc totp_confirm(struct app *app, const struct ident_account *a, struct str 
         rc = store_exec(tx, "INSERT INTO ident_recovery (hash, account) VALUES (?1, ?2)",
                         STORE_ARGS(STORE_B(hash, sizeof hash), STORE_Z(a->id)), NULL, err);
     }
-    return ident_end_tx(tx, rc, err);
+    return store_end(tx, rc, err);
 }
 
 enum rc totp_check(struct app *app, const struct ident_account *a, struct str code, bool *right,
@@ -154,7 +154,7 @@ enum rc totp_check(struct app *app, const struct ident_account *a, struct str co
                         STORE_ARGS(STORE_B(hash, sizeof hash), STORE_Z(a->id)), &changed, err);
         *right = !rc && changed == 1;
     }
-    return ident_end_tx(tx, rc, err);
+    return store_end(tx, rc, err);
 }
 
 enum rc totp_remove(struct app *app, struct str account, struct err *err)
@@ -167,5 +167,5 @@ enum rc totp_remove(struct app *app, struct str account, struct err *err)
     if (!rc)
         rc = store_exec(tx, "DELETE FROM ident_recovery WHERE account = ?1", STORE_ARGS(STORE_S(account)), NULL,
                         err);
-    return ident_end_tx(tx, rc, err);
+    return store_end(tx, rc, err);
 }

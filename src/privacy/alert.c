@@ -49,17 +49,17 @@ static bool is_staff(const struct audit_line *l)
 }
 
 static const struct rule rules[] = {
-    {"photos", "privacy_alert_photos", HOUR_MS, is_photo, true,
+    {"photos", "privacy_alert_photos", CLOCK_HOUR_MS, is_photo, true,
      "SELECT count(*) FROM (SELECT n FROM privacy_audit WHERE who = ?3 AND at_ms > ?1 AND what LIKE 'photo.%'"
      " AND result = 'ok' LIMIT ?2) AS x"},
     {"refused", "privacy_alert_refused", 10 * MINUTE_MS, is_refused, false,
      "SELECT count(*) FROM (SELECT n FROM privacy_audit WHERE at_ms > ?1 AND result = 'refused' AND ?3 = ?3"
      " LIMIT ?2) AS x"},
-    {"exports", "privacy_alert_exports", HOUR_MS, is_archive, false,
+    {"exports", "privacy_alert_exports", CLOCK_HOUR_MS, is_archive, false,
      "SELECT count(*) FROM (SELECT n FROM privacy_audit WHERE what = 'account.export' AND at_ms > ?1 AND ?3 = "
      "?3"
      " LIMIT ?2) AS x"},
-    {"staff", "privacy_alert_staff", HOUR_MS, is_staff, true,
+    {"staff", "privacy_alert_staff", CLOCK_HOUR_MS, is_staff, true,
      "SELECT count(*) FROM (SELECT n FROM privacy_audit WHERE who = ?3 AND at_ms > ?1 AND result <> 'refused'"
      " LIMIT ?2) AS x"},
 };
@@ -298,8 +298,8 @@ static enum rc run_webhook(struct app *app, struct job *job, struct buf *result,
     if (found && (!rc || strcmp(state, "failed") == 0)) {
         struct err why;
         enum rc noted =
-            privacy_exec(app, "UPDATE privacy_alert SET state = ?2, tries = ?3 WHERE id = ?1",
-                         STORE_ARGS(STORE_S(id), STORE_Z(state), STORE_I(job_attempt(job))), NULL, &why);
+            store_write(app->reg, "UPDATE privacy_alert SET state = ?2, tries = ?3 WHERE id = ?1",
+                        STORE_ARGS(STORE_S(id), STORE_Z(state), STORE_I(job_attempt(job))), NULL, &why);
         if (noted) rc = rc ? rc : err_set(err, noted, "%s", why.message);
     }
     if (!rc) buf_addz(result, found ? "{\"sent\":true}" : "{\"sent\":false}");

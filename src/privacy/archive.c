@@ -89,7 +89,8 @@ static enum rc insert(struct app *app, struct store_tx *tx, struct str person, c
     crypt_random(bytes, sizeof bytes);
     crypt_hex(bytes, sizeof bytes, id);
     owner_place(id, place);
-    int64_t now = clock_now_ms(), until = now + config_int(app->config, "privacy_archive_hours") * HOUR_MS;
+    int64_t now = clock_now_ms(),
+            until = now + config_int(app->config, "privacy_archive_hours") * CLOCK_HOUR_MS;
     enum rc rc = vault_seal_house(app->vault, "privacy", str_of(place), person, &sealed, err);
     if (!rc)
         rc = store_exec(
@@ -160,12 +161,12 @@ static enum rc note(struct making *m, const char *state, int64_t done, int64_t t
     int64_t changed = 0;
     job_progress(m->job, done, total, state);
     enum rc rc =
-        privacy_exec(m->app,
-                     "UPDATE privacy_archive SET state = ?2, done = ?3, total = ?4, chunks = ?5, bytes = ?6"
-                     " WHERE id = ?1",
-                     STORE_ARGS(STORE_Z(m->id), STORE_Z(state), STORE_I(done), STORE_I(total),
-                                STORE_I(m->chunks), STORE_I(m->bytes)),
-                     &changed, err);
+        store_write(m->app->reg,
+                    "UPDATE privacy_archive SET state = ?2, done = ?3, total = ?4, chunks = ?5, bytes = ?6"
+                    " WHERE id = ?1",
+                    STORE_ARGS(STORE_Z(m->id), STORE_Z(state), STORE_I(done), STORE_I(total),
+                               STORE_I(m->chunks), STORE_I(m->bytes)),
+                    &changed, err);
     return !rc && !changed ? err_set(err, RC_STOPPED, "nobody wants this archive any more") : rc;
 }
 
@@ -295,8 +296,8 @@ static enum rc run_archive(struct app *app, struct job *job, struct buf *result,
     if (rc == RC_OK || rc == RC_BUSY || (rc == RC_STOPPED && job_cancelled(job))) return rc;
     /* Failed, or erased meanwhile: nothing of it may stay. */
     if (delete_chunks(app, id, m.chunks, &why) ||
-        privacy_exec(app, "UPDATE privacy_archive SET state = 'failed', chunks = 0 WHERE id = ?1",
-                     STORE_ARGS(STORE_Z(id)), NULL, &why))
+        store_write(app->reg, "UPDATE privacy_archive SET state = 'failed', chunks = 0 WHERE id = ?1",
+                    STORE_ARGS(STORE_Z(id)), NULL, &why))
         (void)err_prefix(err, "%s; and then ", why.message);
     return rc;
 }
@@ -437,8 +438,8 @@ static enum rc drop_one(struct app *app, const char *sql, struct store_value arg
     if (rc || !*found) return rc;
     rc = delete_chunks(app, id, chunks, err);
     return rc ? rc
-              : privacy_exec(app, "DELETE FROM privacy_archive WHERE id = ?1", STORE_ARGS(STORE_Z(id)), NULL,
-                             err);
+              : store_write(app->reg, "DELETE FROM privacy_archive WHERE id = ?1", STORE_ARGS(STORE_Z(id)),
+                            NULL, err);
 }
 
 enum rc archive_forget(struct app *app, struct str person, struct err *err)

@@ -112,9 +112,7 @@ enum rc consent_give(struct app *app, const struct consent_given *c, struct err 
     enum rc rc = store_begin(app->reg, STORE_WRITE, &tx, err);
     if (rc) return rc;
     rc = append(app, tx, c, true, err);
-    if (!rc) return store_commit(tx, err);
-    store_rollback(tx);
-    return rc;
+    return store_end(tx, rc, err);
 }
 
 enum rc consent_require(struct app *app, struct str person, struct str photo, enum consent_purpose purpose,
@@ -198,9 +196,7 @@ static enum rc end_withdrawal(struct app *app, const char *id, struct err *err)
     enum rc rc = store_begin(app->reg, STORE_WRITE, &tx, err);
     if (rc) return rc;
     rc = intent_end(tx, id, err);
-    if (!rc) return store_commit(tx, err);
-    store_rollback(tx);
-    return rc;
+    return store_end(tx, rc, err);
 }
 
 enum rc consent_withdraw(struct app *app, struct str person, struct str photo, enum consent_purpose purpose,

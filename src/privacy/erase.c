@@ -80,7 +80,7 @@ static enum rc finish_in(struct app *app, struct store_tx *tx, struct str person
     enum rc rc = consent_forget(app, tx, str_of(name), f->name, err);
     if (!rc)
         rc = store_exec(tx, "INSERT INTO privacy_receipt (id, receipt, at_ms) VALUES (?1, ?2, ?3)",
-                        STORE_ARGS(STORE_Z(f->id), STORE_S(receipt), STORE_I(privacy_day(f->done_ms))), NULL,
+                        STORE_ARGS(STORE_Z(f->id), STORE_S(receipt), STORE_I(clock_day_ms(f->done_ms))), NULL,
                         err);
     return rc ? rc : intent_end(tx, intent, err);
 }
@@ -147,9 +147,7 @@ static enum rc begin(struct app *app, struct str person, const char *reason, str
     if (rc) return rc;
     *what = buf_str(text);
     rc = intent_add(app, tx, "erase", *what, id, err);
-    if (!rc) return store_commit(tx, err);
-    store_rollback(tx);
-    return rc;
+    return store_end(tx, rc, err);
 }
 
 enum rc privacy_erase(struct app *app, struct str person, const char *reason, struct buf *receipt,
@@ -181,8 +179,8 @@ static enum rc carry_out(struct app *app, const struct intent *i, struct err *er
     snprintf(purpose, sizeof purpose, "%.*s", STR_ARG(jval_str(jval_get(i->what, "purpose"))));
     enum rc rc = consent_walk(app, person, which.p ? photo : NULL, purpose, err);
     return rc ? rc
-              : privacy_exec(app, "DELETE FROM privacy_intent WHERE id = ?1", STORE_ARGS(STORE_Z(i->id)), NULL,
-                             err);
+              : store_write(app->reg, "DELETE FROM privacy_intent WHERE id = ?1", STORE_ARGS(STORE_Z(i->id)),
+                            NULL, err);
 }
 
 enum rc privacy_resume(struct app *app, int64_t age_ms, int64_t *resumed, struct err *err)

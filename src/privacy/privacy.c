@@ -102,18 +102,6 @@ void privacy_name(struct app *app, struct str id, char out[static VAULT_PSEUDONY
     vault_pseudonym(app->vault, "register", id, out);
 }
 
-enum rc privacy_exec(struct app *app, const char *sql, const struct store_value *args, size_t n,
-                     int64_t *changed, struct err *err)
-{
-    struct store_tx *tx = NULL;
-    enum rc rc = store_begin(app->reg, STORE_WRITE, &tx, err);
-    if (rc) return rc;
-    rc = store_exec(tx, sql, args, n, changed, err);
-    if (!rc) return store_commit(tx, err);
-    store_rollback(tx);
-    return rc;
-}
-
 enum rc privacy_get(struct app *app, const char *sql, const struct store_value *args, size_t n, int64_t *out,
                     bool *found, struct err *err)
 {
@@ -123,8 +111,6 @@ enum rc privacy_get(struct app *app, const char *sql, const struct store_value *
     store_rollback(tx);
     return rc;
 }
-
-int64_t privacy_day(int64_t ms) { return ms - ms % DAY_MS; }
 
 int64_t privacy_months_before(int64_t ms, int64_t months)
 {
@@ -161,12 +147,12 @@ enum rc privacy_object(struct app *app, struct str person, bool objects, struct 
     char name[VAULT_PSEUDONYM_CHARS + 1];
     privacy_name(app, person, name);
     if (!objects)
-        return privacy_exec(app, "DELETE FROM privacy_objection WHERE person = ?1", STORE_ARGS(STORE_Z(name)),
-                            NULL, err);
-    return privacy_exec(app,
-                        "INSERT INTO privacy_objection (person, at_ms) VALUES (?1, ?2)"
-                        " ON CONFLICT (person) DO NOTHING",
-                        STORE_ARGS(STORE_Z(name), STORE_I(clock_now_ms())), NULL, err);
+        return store_write(app->reg, "DELETE FROM privacy_objection WHERE person = ?1",
+                           STORE_ARGS(STORE_Z(name)), NULL, err);
+    return store_write(app->reg,
+                       "INSERT INTO privacy_objection (person, at_ms) VALUES (?1, ?2)"
+                       " ON CONFLICT (person) DO NOTHING",
+                       STORE_ARGS(STORE_Z(name), STORE_I(clock_now_ms())), NULL, err);
 }
 
 /* ------------------------------------------------------------------------------- the walk's own part */
@@ -237,11 +223,11 @@ static enum rc erase_user(struct app *app, const char *user, struct err *err)
     privacy_name(app, str_of(user), name);
     enum rc rc = archive_forget(app, str_of(user), err);
     if (!rc)
-        rc = privacy_exec(app, "DELETE FROM privacy_objection WHERE person = ?1", STORE_ARGS(STORE_Z(name)),
-                          NULL, err);
+        rc = store_write(app->reg, "DELETE FROM privacy_objection WHERE person = ?1", STORE_ARGS(STORE_Z(name)),
+                         NULL, err);
     if (!rc)
-        rc = privacy_exec(app, "DELETE FROM privacy_warning WHERE person = ?1", STORE_ARGS(STORE_Z(name)), NULL,
-                          err);
+        rc = store_write(app->reg, "DELETE FROM privacy_warning WHERE person = ?1", STORE_ARGS(STORE_Z(name)),
+                         NULL, err);
     return rc;
 }
 

@@ -33,7 +33,7 @@
 #include "store/store.h"
 #include "vault/vault.h"
 
-enum { DAY_MS = 24 * 3600 * 1000, HOUR_MS = 3600 * 1000, MINUTE_MS = 60 * 1000 };
+enum { MINUTE_MS = 60 * 1000 };
 
 extern const struct migration privacy_migrations[];
 extern const struct config_key privacy_config[];
@@ -45,13 +45,9 @@ extern struct metric privacy_alerts, privacy_audit_lines, privacy_erasures;
 void privacy_id(char out[static PRIVACY_ID_CHARS + 1]); /* a new random one */
 /* "register": the pseudonym of a person (or of a photo) in this store. */
 void privacy_name(struct app *app, struct str id, char out[static VAULT_PSEUDONYM_CHARS + 1]);
-/* One statement in a transaction of its own. */
-enum rc privacy_exec(struct app *app, const char *sql, const struct store_value *args, size_t n,
-                     int64_t *changed, struct err *err) MUST_USE;
 enum rc privacy_get(struct app *app, const char *sql, const struct store_value *args, size_t n, int64_t *out,
                     bool *found, struct err *err) MUST_USE;
-/* Midnight (UTC) of that day; and the same day `months` calendar months earlier. */
-int64_t privacy_day(int64_t ms);
+/* The same day `months` calendar months earlier. */
 int64_t privacy_months_before(int64_t ms, int64_t months);
 
 /* audit.c */

@@ -41,8 +41,9 @@ static enum rc make_seed(struct app *app, struct err *err)
     enum rc rc = vault_seal_house(app->vault, "receipts", key_place,
                                   (struct str){(const char *)seed, sizeof seed}, &sealed, err);
     if (!rc) /* another process may be quicker: its key is then ours */
-        rc = privacy_exec(
-            app, "INSERT INTO privacy_key (name, sealed) VALUES ('receipts', ?1) ON CONFLICT (name) DO NOTHING",
+        rc = store_write(
+            app->reg,
+            "INSERT INTO privacy_key (name, sealed) VALUES ('receipts', ?1) ON CONFLICT (name) DO NOTHING",
             STORE_ARGS(STORE_B(sealed.p, sealed.n)), NULL, err);
     crypt_wipe(seed, sizeof seed);
     buf_release(&sealed);

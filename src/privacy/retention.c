@@ -79,16 +79,16 @@ static enum rc warned_since(struct purge *p, struct str id, int64_t *since, stru
 static enum rc warn(struct purge *p, struct str id, struct err *err)
 {
     char name[VAULT_PSEUDONYM_CHARS + 1];
-    int64_t since = 0, day = privacy_day(p->now_ms);
+    int64_t since = 0, day = clock_day_ms(p->now_ms);
     enum rc rc = warned_since(p, id, &since, err);
     if (rc || since) return rc;
     p->n.warned++;
     if (p->dry_run) return RC_OK;
     privacy_name(p->app, id, name);
-    return privacy_exec(p->app,
-                        "INSERT INTO privacy_warning (person, at_ms, due_ms) VALUES (?1, ?2, ?3)"
-                        " ON CONFLICT (person) DO NOTHING",
-                        STORE_ARGS(STORE_Z(name), STORE_I(day), STORE_I(day + p->warn_ms)), NULL, err);
+    return store_write(p->app->reg,
+                       "INSERT INTO privacy_warning (person, at_ms, due_ms) VALUES (?1, ?2, ?3)"
+                       " ON CONFLICT (person) DO NOTHING",
+                       STORE_ARGS(STORE_Z(name), STORE_I(day), STORE_I(day + p->warn_ms)), NULL, err);
 }
 
 static int by_name(const void *a, const void *b) { return memcmp(a, b, VAULT_PSEUDONYM_CHARS); }
@@ -120,9 +120,9 @@ static enum rc forget_returned(struct purge *p, const struct ids *ids, struct er
     for (size_t at = 0; !rc && at < gone.n; at += VAULT_PSEUDONYM_CHARS) {
         p->n.returned++;
         if (!p->dry_run)
-            rc = privacy_exec(p->app, "DELETE FROM privacy_warning WHERE person = ?1",
-                              STORE_ARGS(STORE_S(str_sub(buf_str(&gone), at, VAULT_PSEUDONYM_CHARS))), NULL,
-                              err);
+            rc =
+                store_write(p->app->reg, "DELETE FROM privacy_warning WHERE person = ?1",
+                            STORE_ARGS(STORE_S(str_sub(buf_str(&gone), at, VAULT_PSEUDONYM_CHARS))), NULL, err);
     }
     buf_release(&gone);
     buf_release(&names);
@@ -133,7 +133,7 @@ static enum rc warn_all(struct purge *p, int64_t months, struct err *err)
 {
     struct ids ids;
     enum rc rc =
-        inactive_since(p->app, privacy_day(privacy_months_before(p->now_ms + p->warn_ms, months)), &ids, err);
+        inactive_since(p->app, clock_day_ms(privacy_months_before(p->now_ms + p->warn_ms, months)), &ids, err);
     for (size_t i = 0; !rc && i < ids.n; i++)
         rc = warn(p, id_at(&ids, i), err);
     if (!rc) rc = forget_returned(p, &ids, err);
@@ -169,7 +169,7 @@ static enum rc erase_one(struct purge *p, struct str id, struct err *err)
 static enum rc erase_all(struct purge *p, int64_t months, struct err *err)
 {
     struct ids ids;
-    enum rc rc = inactive_since(p->app, privacy_day(privacy_months_before(p->now_ms, months)), &ids, err);
+    enum rc rc = inactive_since(p->app, clock_day_ms(privacy_months_before(p->now_ms, months)), &ids, err);
     for (size_t i = 0; !rc && i < ids.n; i++) {
         if (stopped(p)) rc = err_set(err, RC_STOPPED, "stopped");
         if (!rc && erase_one(p, id_at(&ids, i), err)) {
@@ -200,7 +200,7 @@ static enum rc lapse(struct purge *p, struct str id, struct err *err)
 static enum rc lapse_all(struct purge *p, int64_t months, struct err *err)
 {
     struct ids ids;
-    enum rc rc = inactive_since(p->app, privacy_day(privacy_months_before(p->now_ms, months)), &ids, err);
+    enum rc rc = inactive_since(p->app, clock_day_ms(privacy_months_before(p->now_ms, months)), &ids, err);
     for (size_t i = 0; !rc && i < ids.n; i++) {
         if (stopped(p)) rc = err_set(err, RC_STOPPED, "stopped");
         if (!rc && lapse(p, id_at(&ids, i), err)) {
@@ -217,7 +217,7 @@ static enum rc lapse_all(struct purge *p, int64_t months, struct err *err)
 static enum rc purge_modules(struct purge *p, struct jout *j, struct err *err)
 {
     struct module_retention r = {.now_ms = p->now_ms,
-                                 .activity_before_ms = privacy_day(privacy_months_before(
+                                 .activity_before_ms = clock_day_ms(privacy_months_before(
                                      p->now_ms, config_int(p->app->config, "privacy_activity_months"))),
                                  .dry_run = p->dry_run};
     jout_key(j, "modules");
@@ -284,7 +284,7 @@ static enum rc purge_all(struct purge *p, struct jout *j, struct err *err)
     int64_t audit_months = config_int(c, "privacy_audit_months");
     if (!rc)
         rc = go_on(p,
-                   audit_trim(p->app, privacy_day(privacy_months_before(p->now_ms, audit_months)), p->dry_run,
+                   audit_trim(p->app, clock_day_ms(privacy_months_before(p->now_ms, audit_months)), p->dry_run,
                               &p->n.lines, err),
                    "access log", err);
     return rc;
@@ -297,7 +297,7 @@ static enum rc purge(struct app *app, struct job *job, bool dry_run, struct buf 
     struct jout j = JOUT_INIT(&text);
     int64_t from_us = clock_mono_us();
     char at[25];
-    p.warn_ms = config_int(app->config, "privacy_warn_days") * DAY_MS;
+    p.warn_ms = config_int(app->config, "privacy_warn_days") * CLOCK_DAY_MS;
     clock_rfc3339(p.now_ms, at);
     jout_object(&j);
     jout_kz(&j, "at", at);
@@ -308,8 +308,8 @@ static enum rc purge(struct app *app, struct job *job, bool dry_run, struct buf 
     jout_end(&j);
     if (!rc) rc = buf_check(&text, "a report", err);
     if (!rc && !dry_run)
-        rc = privacy_exec(
-            app,
+        rc = store_write(
+            app->reg,
             "INSERT INTO privacy_report (day, report, at_ms) VALUES (?1, ?2, ?3) ON CONFLICT (day)"
             " DO UPDATE SET report = excluded.report, at_ms = excluded.at_ms",
             STORE_ARGS(STORE_S(((struct str){at, 10})), STORE_S(buf_str(&text)), STORE_I(p.now_ms)), NULL, err);
@@ -336,7 +336,8 @@ enum rc retention_due(struct app *app, struct err *err)
 {
     char at[25], id[JOB_ID_BYTES];
     int64_t now = clock_now_ms(), n = 0;
-    if (!app->ops || now % DAY_MS / HOUR_MS < config_int(app->config, "privacy_purge_hour")) return RC_OK;
+    if (!app->ops || now % CLOCK_DAY_MS / CLOCK_HOUR_MS < config_int(app->config, "privacy_purge_hour"))
+        return RC_OK;
     clock_rfc3339(now, at);
     enum rc rc = privacy_get(app, "SELECT count(*) FROM privacy_report WHERE day = ?1",
                              STORE_ARGS(STORE_S(((struct str){at, 10}))), &n, NULL, err);

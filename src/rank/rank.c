@@ -5,6 +5,7 @@
 #include "base/config.h"
 #include "base/log.h"
 #include "base/module.h"
+#include "base/proc.h"
 #include "crypt/crypt.h"
 #include "infer/vision.h"
 #include "lang/text.h"
@@ -12,7 +13,6 @@
 #include "rank/search.h"
 
 #include <pthread.h>
-#include <sched.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -51,13 +51,6 @@ static enum rc on_offer(const struct catalog_offer *offer, void *ctx, struct err
     return rank_snapshot_offer(ctx, offer, err);
 }
 
-static unsigned processors(void)
-{
-    cpu_set_t cpus;
-    int n = sched_getaffinity(0, sizeof cpus, &cpus) == 0 ? CPU_COUNT(&cpus) : 1;
-    return n < 1 ? 1 : (unsigned)n;
-}
-
 /* Loads what the catalogue holds now, in one read transaction. */
 static enum rc load(struct rank *r, struct rank_snapshot **out, struct err *err)
 {
@@ -78,7 +71,7 @@ static enum rc load(struct rank *r, struct rank_snapshot **out, struct err *err)
         s->dim = 0;
     }
     if (!rc) rc = catalog_each(tx, on_row, s, err);
-    if (!rc) rc = rank_snapshot_seal(s, processors(), err);
+    if (!rc) rc = rank_snapshot_seal(s, proc_processors(), err);
     int64_t now_ms = clock_now_ms();
     if (!rc) rc = catalog_each_offer(tx, now_ms, on_offer, s, err);
     if (!rc) rc = catalog_next_price_change(tx, now_ms, &s->prices_until_ms, err);

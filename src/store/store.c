@@ -93,6 +93,13 @@ void store_rollback(struct store_tx *tx)
     tx->store->ops->rollback(tx);
 }
 
+enum rc store_end(struct store_tx *tx, enum rc rc, struct err *err)
+{
+    if (tx && !rc) return store_commit(tx, err);
+    store_rollback(tx);
+    return rc;
+}
+
 /* ------------------------------------------------------------------------------------- statements */
 
 /* What PostgreSQL would refuse in TEXT is refused here, so that no data get in that cannot move over. */
@@ -126,6 +133,14 @@ enum rc store_exec(struct store_tx *tx, const char *sql, const struct store_valu
     rc = tx->store->ops->exec(tx, sql, args, n, changed ? changed : &ignored, err);
     if (rc) tx->failed = rc;
     return rc;
+}
+
+enum rc store_write(struct store *s, const char *sql, const struct store_value *args, size_t n,
+                    int64_t *changed, struct err *err)
+{
+    struct store_tx *tx;
+    enum rc rc = store_begin(s, STORE_WRITE, &tx, err);
+    return rc ? rc : store_end(tx, store_exec(tx, sql, args, n, changed, err), err);
 }
 
 enum rc store_query(struct store_tx *tx, const char *sql, const struct store_value *args, size_t n,

@@ -79,11 +79,17 @@ enum store_mode { STORE_READ, STORE_WRITE };
 enum rc store_begin(struct store *s, enum store_mode mode, struct store_tx **out, struct err *err) MUST_USE;
 enum rc store_commit(struct store_tx *tx, struct err *err) MUST_USE; /* ends it, also on failure */
 void store_rollback(struct store_tx *tx);                            /* ends it; NULL is fine */
+/* Commits when `rc`, what the transaction's work came to, is RC_OK, else rolls back -> rc or what the commit gave. tx NULL,
+ * none was begun: just rc. */
+enum rc store_end(struct store_tx *tx, enum rc rc, struct err *err) MUST_USE;
 
 /* Runs one statement to its end. *changed (may be NULL): rows inserted, updated or deleted. A broken
  * uniqueness or CHECK gives RC_CONFLICT. */
 enum rc store_exec(struct store_tx *tx, const char *sql, const struct store_value *args, size_t n,
                    int64_t *changed, struct err *err) MUST_USE;
+/* The same as a writing transaction of its own. */
+enum rc store_write(struct store *s, const char *sql, const struct store_value *args, size_t n,
+                    int64_t *changed, struct err *err) MUST_USE;
 /* Rows of one statement; close before the transaction ends. Statements are prepared once for each
  * connection and kept, keyed by the pointer's text. */
 enum rc store_query(struct store_tx *tx, const char *sql, const struct store_value *args, size_t n,

@@ -1,6 +1,7 @@
 /* The vault's door: opening, persons, sealing, pseudonyms. Keys themselves: vault_keys.c. */
 #include "vault/vault_internal.h"
 
+#include "base/clock.h"
 #include "base/fs.h"
 #include "base/log.h"
 
@@ -125,7 +126,7 @@ static enum rc insert_person(struct vault *v, struct store_tx *tx, const char *n
     crypt_wipe(key, sizeof key);
     if (rc) return rc;
     const struct store_value args[] = {STORE_Z(name), STORE_I(number), STORE_B(wrapped, sizeof wrapped),
-                                       STORE_I(vault_today_ms())};
+                                       STORE_I(clock_today_ms())};
     rc = store_exec(tx,
                     "INSERT INTO person_key (person, generation, wrapped, made_ms) VALUES (?1, ?2, ?3, ?4) "
                     "ON CONFLICT DO NOTHING",
@@ -145,9 +146,7 @@ enum rc vault_add_person(struct vault *v, struct str person, struct err *err)
     if (!rc) rc = store_begin(v->store, STORE_WRITE, &tx, err);
     if (rc) return rc;
     rc = insert_person(v, tx, name, err);
-    if (!rc) return store_commit(tx, err);
-    store_rollback(tx);
-    return rc;
+    return store_end(tx, rc, err);
 }
 
 enum rc vault_destroy_person(struct vault *v, struct str person, struct err *err)
@@ -210,20 +209,28 @@ static enum rc unseal(const uint8_t key[static CRYPT_KEY_BYTES], struct str aad,
 
 enum direction { SEAL, UNSEAL };
 
+static enum rc with_key(enum direction direction, const uint8_t key[static CRYPT_KEY_BYTES],
+                        enum vault_kind kind, struct str whose, struct str place, struct str in,
+                        struct buf *out, struct err *err)
+{
+    struct buf aad = BUF_INIT(4096);
+    enum rc rc = bind(kind, whose, place, &aad, err);
+    if (!rc)
+        rc = direction == SEAL ? seal(key, buf_str(&aad), in, out, err)
+                               : unseal(key, buf_str(&aad), in, out, err);
+    buf_release(&aad);
+    return rc;
+}
+
 static enum rc with_person(struct vault *v, enum direction direction, struct str person, struct str place,
                            struct str in, struct buf *out, struct err *err)
 {
     char name[VAULT_PSEUDONYM_CHARS + 1];
     uint8_t key[CRYPT_KEY_BYTES];
-    struct buf aad = BUF_INIT(4096);
     vault_row_name(v, person, name);
     enum rc rc = vault_key(v, VAULT_PERSON, name, key, err);
-    if (!rc) rc = bind(VAULT_PERSON, person, place, &aad, err);
-    if (!rc)
-        rc = direction == SEAL ? seal(key, buf_str(&aad), in, out, err)
-                               : unseal(key, buf_str(&aad), in, out, err);
+    if (!rc) rc = with_key(direction, key, VAULT_PERSON, person, place, in, out, err);
     crypt_wipe(key, sizeof key);
-    buf_release(&aad);
     return rc;
 }
 
@@ -243,16 +250,11 @@ static enum rc with_house(struct vault *v, enum direction direction, const char 
                           struct str in, struct buf *out, struct err *err)
 {
     uint8_t key[CRYPT_KEY_BYTES];
-    struct buf aad = BUF_INIT(4096);
     ASSERT(*name && strlen(name) < MAX_NAME_CHARS && strcmp(name, VAULT_ROOT) != 0);
     enum rc rc =
         direction == SEAL ? vault_house_key(v, name, key, err) : vault_key(v, VAULT_HOUSE, name, key, err);
-    if (!rc) rc = bind(VAULT_HOUSE, str_of(name), place, &aad, err);
-    if (!rc)
-        rc = direction == SEAL ? seal(key, buf_str(&aad), in, out, err)
-                               : unseal(key, buf_str(&aad), in, out, err);
+    if (!rc) rc = with_key(direction, key, VAULT_HOUSE, str_of(name), place, in, out, err);
     crypt_wipe(key, sizeof key);
-    buf_release(&aad);
     return rc;
 }
 

@@ -24,7 +24,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-enum { DAY_MS = 86400000, PATH_BYTES = VAULT_PATH_BYTES + 300, LINE = VAULT_PSEUDONYM_CHARS + 1 };
+enum { PATH_BYTES = VAULT_PATH_BYTES + 300, LINE = VAULT_PSEUDONYM_CHARS + 1 };
 enum { LIST_BYTES = 64 << 20 };
 
 /* "20261122T180509Z" and "20261122"; -1 for anything else. */
@@ -78,7 +78,8 @@ static enum rc each_file(const char *dir, each_fn each, void *ctx, struct err *e
         int64_t copy = copy_time(e->d_name), list = list_time(e->d_name);
         if (copy < 0 && list < 0) continue;
         snprintf(path, sizeof path, "%s/%s", dir, e->d_name);
-        rc = each(path, copy >= 0, copy >= 0 ? copy : list + DAY_MS, ctx, err); /* a list: when its day ends */
+        rc = each(path, copy >= 0, copy >= 0 ? copy : list + CLOCK_DAY_MS, ctx,
+                  err); /* a list: when its day ends */
     }
     closedir(d);
     return rc;
@@ -135,7 +136,7 @@ static enum rc expire_one(const char *path, bool is_copy, int64_t ms, void *ctx,
 
 enum rc vault_expire_copies(struct vault *v, int64_t now_ms, bool dry_run, int64_t *removed, struct err *err)
 {
-    struct expiry e = {.before_ms = now_ms - v->copies_days * DAY_MS, .look_only = dry_run};
+    struct expiry e = {.before_ms = now_ms - v->copies_days * CLOCK_DAY_MS, .look_only = dry_run};
     enum rc rc = each_file(v->copies_dir, expire_one, &e, err);
     *removed = e.removed;
     if (!rc && e.removed && !dry_run) rc = fs_sync_dir(v->copies_dir, err);
@@ -251,7 +252,7 @@ enum rc vault_restore(const char *data_dir, const struct config *config, const c
     *gone = 0;
     if (made < 0)
         return err_set(err, RC_INVALID, "%s has not the name of a copy of the vault: vault-DATE.db", copy);
-    if (made < clock_now_ms() - days * DAY_MS)
+    if (made < clock_now_ms() - days * CLOCK_DAY_MS)
         return err_set(err, RC_FORBIDDEN,
                        "this copy is older than %lld days: it could bring destroyed keys back",
                        (long long)days);

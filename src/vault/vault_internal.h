@@ -111,7 +111,6 @@ enum rc vault_look_at_copies(struct vault *v, int64_t *n, int64_t *oldest_ms, in
 /* DATA/vault, and where its copies are. */
 enum rc vault_folders(const char *data_dir, const struct config *config, char dir[static VAULT_PATH_BYTES],
                       char copies[static VAULT_PATH_BYTES], struct err *err) MUST_USE;
-int64_t vault_today_ms(void); /* midnight UTC */
 
 extern const struct migration vault_migrations[];
 

@@ -6,8 +6,6 @@
 #include <stdio.h>
 #include <string.h>
 
-enum { DAY_MS = 86400000 };
-
 const struct migration vault_migrations[] = {
     {"vault", 1,
      "CREATE TABLE generation (number INTEGER NOT NULL PRIMARY KEY, provider TEXT NOT NULL, "
@@ -18,12 +16,6 @@ const struct migration vault_migrations[] = {
      "CREATE TABLE house_key (name TEXT NOT NULL PRIMARY KEY, generation INTEGER NOT NULL, "
      "  wrapped BLOB NOT NULL, made_ms INTEGER NOT NULL);"},
     {0}};
-
-int64_t vault_today_ms(void)
-{
-    int64_t now = clock_now_ms();
-    return now - now % DAY_MS;
-}
 
 /* --------------------------------------------------------------------------------------- wrapping */
 
@@ -140,7 +132,7 @@ enum rc vault_insert_generation(struct store_tx *tx, const struct vault_new_gene
 {
     const struct master_wrapped *w = &new->wrapped;
     const struct store_value args[] = {STORE_I(new->number), STORE_Z(w->provider), STORE_Z(w->reference),
-                                       STORE_B(w->bytes, w->n), STORE_I(vault_today_ms())};
+                                       STORE_B(w->bytes, w->n), STORE_I(clock_today_ms())};
     return store_exec(tx,
                       "INSERT INTO generation (number, provider, reference, wrapped, made_ms) "
                       "VALUES (?1, ?2, ?3, ?4, ?5)",
@@ -342,15 +334,13 @@ static enum rc make_house_key(struct vault *v, const char *name, uint8_t key[sta
     rc = vault_current(v, tx, &number, kek, err);
     if (!rc) rc = vault_wrap(VAULT_HOUSE, name, kek, key, wrapped, err);
     const struct store_value args[] = {STORE_Z(name), STORE_I(number), STORE_B(wrapped, sizeof wrapped),
-                                       STORE_I(vault_today_ms())};
+                                       STORE_I(clock_today_ms())};
     if (!rc)
         rc =
             store_exec(tx, "INSERT INTO house_key (name, generation, wrapped, made_ms) VALUES (?1, ?2, ?3, ?4)",
                        args, 4, NULL, err);
     crypt_wipe(kek, sizeof kek);
-    if (!rc) return store_commit(tx, err);
-    store_rollback(tx);
-    return rc;
+    return store_end(tx, rc, err);
 }
 
 enum rc vault_house_key(struct vault *v, const char *name, uint8_t key[static CRYPT_KEY_BYTES], struct err *err)

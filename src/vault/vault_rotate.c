@@ -91,9 +91,7 @@ static enum rc begin(struct rotation *r, struct err *err)
     if (!rc) rc = store_begin(v->store, STORE_WRITE, &tx, err);
     if (rc) return rc;
     rc = vault_insert_generation(tx, &new, err);
-    if (!rc) return store_commit(tx, err);
-    store_rollback(tx);
-    return rc;
+    return store_end(tx, rc, err);
 }
 
 struct row {

@@ -15,8 +15,6 @@
 
 const char *const activity_kinds[ACTIVITY_KINDS] = {"view", "like", "dismiss", "buy"};
 
-enum { HOUR_MS = 3600000, DAY_MS = 86400000 };
-
 static struct str pseudonym(struct app *app, struct str person, char out[static VAULT_PSEUDONYM_CHARS + 1])
 {
     vault_pseudonym(app->vault, "activity", person, out);
@@ -42,7 +40,7 @@ enum rc activity_note(struct app *app, struct str person, enum activity_kind kin
     if (!rc) {
         rc = store_exec(
             tx, "INSERT INTO activity_event (id, person, hour_ms, kind, product) VALUES (?1, ?2, ?3, ?4, ?5)",
-            STORE_ARGS(STORE_Z(id), STORE_S(pseudonym(app, person, who)), STORE_I(now - now % HOUR_MS),
+            STORE_ARGS(STORE_Z(id), STORE_S(pseudonym(app, person, who)), STORE_I(now - now % CLOCK_HOUR_MS),
                        STORE_Z(activity_kinds[kind]), STORE_B(sealed.p, sealed.n)),
             NULL, err);
         if (rc)
@@ -99,14 +97,8 @@ enum rc activity_all(struct app *app, struct str person, struct arena *arena, st
 enum rc activity_forget(struct app *app, struct str person, struct err *err)
 {
     char who[VAULT_PSEUDONYM_CHARS + 1];
-    struct store_tx *tx = NULL;
-    enum rc rc = store_begin(app->activity, STORE_WRITE, &tx, err);
-    if (rc) return rc;
-    rc = store_exec(tx, "DELETE FROM activity_event WHERE person = ?1",
-                    STORE_ARGS(STORE_S(pseudonym(app, person, who))), NULL, err);
-    if (!rc) return store_commit(tx, err);
-    store_rollback(tx);
-    return rc;
+    return store_write(app->activity, "DELETE FROM activity_event WHERE person = ?1",
+                       STORE_ARGS(STORE_S(pseudonym(app, person, who))), NULL, err);
 }
 
 enum rc activity_aggregate(struct app *app, int64_t before_ms, bool dry_run, int64_t *n, struct err *err)
@@ -122,7 +114,8 @@ enum rc activity_aggregate(struct app *app, int64_t before_ms, bool dry_run, int
     enum rc rc = store_begin(app->activity, dry_run ? STORE_READ : STORE_WRITE, &tx, err);
     if (rc) return rc;
     rc = store_get_i64(tx, count, STORE_ARGS(STORE_I(before_ms)), n, NULL, err);
-    if (!rc && !dry_run) rc = store_exec(tx, add, STORE_ARGS(STORE_I(before_ms), STORE_I(DAY_MS)), NULL, err);
+    if (!rc && !dry_run)
+        rc = store_exec(tx, add, STORE_ARGS(STORE_I(before_ms), STORE_I(CLOCK_DAY_MS)), NULL, err);
     if (!rc && !dry_run)
         rc = store_exec(tx, "DELETE FROM activity_event WHERE hour_ms < ?1", STORE_ARGS(STORE_I(before_ms)),
                         NULL, err);

@@ -24,7 +24,6 @@ void wardrobe_photo_write(const struct wardrobe_photo *photo, bool embeddings, s
 
 /* "KIND/ID", what a sealed value is bound to. */
 const char *wardrobe_place(char out[static WARDROBE_PLACE_BYTES], const char *kind, struct str id);
-int64_t wardrobe_day(void);
 
 /* ---- recommendations ---- */
 

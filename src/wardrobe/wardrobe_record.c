@@ -98,12 +98,11 @@ void wardrobe_record_write(const struct wardrobe_photo *photo, struct buf *out)
 
 void wardrobe_photo_write(const struct wardrobe_photo *photo, bool embeddings, struct jout *out)
 {
-    char date[25], image[80];
-    clock_rfc3339(photo->day_ms, date);
+    char image[80];
     snprintf(image, sizeof image, "/v1/wardrobe/photos/%.*s/image", STR_ARG(photo->id));
     jout_object(out);
     jout_kstr(out, "id", photo->id);
-    jout_kstr(out, "date", (struct str){date, 10});
+    jout_kday(out, "date", photo->day_ms);
     jout_kz(out, "image", image);
     jout_ki64(out, "width", photo->width);
     jout_ki64(out, "height", photo->height);

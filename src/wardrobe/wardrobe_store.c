@@ -25,8 +25,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { DAY_MS = 86400000 };
-
 void wardrobe_id(char out[static WARDROBE_ID_CHARS + 1])
 {
     uint8_t raw[16];
@@ -48,12 +46,6 @@ const char *wardrobe_place(char out[static WARDROBE_PLACE_BYTES], const char *ki
     return out;
 }
 
-int64_t wardrobe_day(void)
-{
-    int64_t now = clock_now_ms();
-    return now - now % DAY_MS;
-}
-
 static struct str pseudonym(struct app *app, struct str person, char out[static VAULT_PSEUDONYM_CHARS + 1])
 {
     vault_pseudonym(app->vault, "wardrobe", person, out);
@@ -70,7 +62,7 @@ static enum rc claim_names(struct store_tx *tx, const struct str *names, size_t 
     proc_owner(owner);
     for (size_t i = 0; i < n && !rc; i++)
         rc = store_exec(tx, "INSERT INTO wardrobe_blob (name, owner, day_ms) VALUES (?1, ?2, ?3)",
-                        STORE_ARGS(STORE_S(names[i]), STORE_Z(owner), STORE_I(wardrobe_day())), NULL, err);
+                        STORE_ARGS(STORE_S(names[i]), STORE_Z(owner), STORE_I(clock_today_ms())), NULL, err);
     return rc;
 }
 
@@ -99,18 +91,7 @@ static enum rc drop_files(struct app *app, const struct str *names, size_t n, st
         rc = delete_file(app, names[i], err);
     if (!rc && n) rc = store_begin(app->wardrobe, STORE_WRITE, &tx, err);
     if (!rc && n) rc = release_names(tx, names, n, err);
-    if (tx && rc) store_rollback(tx);
-    if (tx && !rc) rc = store_commit(tx, err);
-    return rc;
-}
-
-/* Ends a transaction: commits when all went well. */
-static enum rc end(struct store_tx *tx, enum rc rc, struct err *err)
-{
-    if (!tx) return rc;
-    if (!rc) return store_commit(tx, err);
-    store_rollback(tx);
-    return rc;
+    return store_end(tx, rc, err);
 }
 
 enum rc wardrobe_sweep(struct app *app, size_t *removed, struct err *err)
@@ -126,7 +107,7 @@ enum rc wardrobe_sweep(struct app *app, size_t *removed, struct err *err)
     if (!rc) rc = store_query(tx, "SELECT name, owner, day_ms FROM wardrobe_blob", STORE_NO_ARGS, &rows, err);
     while (!rc && !(rc = store_next(rows, &more, err)) && more) {
         /* Of a process that cannot be seen from here, another container's say: when it is a day old. */
-        if (!proc_owner_gone(store_text(rows, 1)) && store_i64(rows, 2) > wardrobe_day() - 2 * (int64_t)DAY_MS)
+        if (!proc_owner_gone(store_text(rows, 1)) && store_i64(rows, 2) > clock_today_ms() - 2 * CLOCK_DAY_MS)
             continue;
         if (n == cap) {
             struct str *larger = realloc(names, (cap = cap ? 2 * cap : 64) * sizeof *names);
@@ -220,12 +201,12 @@ enum rc wardrobe_keep(struct app *app, struct str person, struct wardrobe_photo 
         blob_name(names[i]);
         files[i] = str_of(names[i]);
     }
-    photo->day_ms = wardrobe_day();
+    photo->day_ms = clock_today_ms();
     photo->blob = files[0];
     photo->blob_tryon = photo->tryon ? files[1] : STR_NONE;
     enum rc rc = seal_record(app, person, photo, &record, err);
     if (!rc) rc = store_begin(app->wardrobe, STORE_WRITE, &tx, err);
-    if (!rc) rc = end(tx, claim_names(tx, files, n, err), err);
+    if (!rc) rc = store_end(tx, claim_names(tx, files, n, err), err);
     if (rc) goto out;
     rc = put_sealed(app, person, "photo", photo->id, files[0], jpeg, err);
     if (!rc && photo->tryon) rc = put_sealed(app, person, "tryon", photo->id, files[1], tryon, err);
@@ -234,7 +215,7 @@ enum rc wardrobe_keep(struct app *app, struct str person, struct wardrobe_photo 
     if (!rc) {
         rc = insert_photo(app, tx, person, photo, buf_str(&record), err);
         if (!rc) rc = release_names(tx, files, n, err);
-        rc = end(tx, rc, err);
+        rc = store_end(tx, rc, err);
     }
     if (rc && drop_files(app, files, n, NULL))
         log_warn("wardrobe", "an unfinished upload is left to the next sweep");
@@ -360,7 +341,7 @@ enum rc wardrobe_update(struct app *app, struct str person, const struct wardrob
             STORE_ARGS(STORE_B(record.p, record.n), STORE_S(photo->id), STORE_S(pseudonym(app, person, who))),
             &changed, err);
         if (!rc && !changed) rc = err_set(err, RC_NOT_FOUND, "there is no such photo in your wardrobe");
-        rc = end(tx, rc, err);
+        rc = store_end(tx, rc, err);
     }
     buf_release(&record);
     return rc;
@@ -401,7 +382,7 @@ static enum rc remove_by(struct app *app, struct str person, struct str photo, c
     if (!rc) {
         rc = take_names(tx, select, args, 2, &arena, &names, &n, err);
         if (!rc) rc = store_exec(tx, change, args, 2, NULL, err);
-        rc = end(tx, rc, err);
+        rc = store_end(tx, rc, err);
     }
     if (!rc) rc = drop_files(app, names, n, err);
     *files = n;
@@ -461,7 +442,7 @@ enum rc wardrobe_set_preferences(struct app *app, struct str person, struct str 
                         " ON CONFLICT (person) DO UPDATE SET record = excluded.record",
                         STORE_ARGS(STORE_S(pseudonym(app, person, who)), STORE_B(sealed.p, sealed.n)), NULL,
                         err);
-        rc = end(tx, rc, err);
+        rc = store_end(tx, rc, err);
     }
     buf_release(&sealed);
     return rc;
@@ -473,9 +454,9 @@ enum rc wardrobe_forget_preferences(struct app *app, struct str person, struct e
     struct store_tx *tx = NULL;
     enum rc rc = store_begin(app->wardrobe, STORE_WRITE, &tx, err);
     if (!rc)
-        rc = end(tx,
-                 store_exec(tx, "DELETE FROM wardrobe_preferences WHERE person = ?1",
-                            STORE_ARGS(STORE_S(pseudonym(app, person, who))), NULL, err),
-                 err);
+        rc = store_end(tx,
+                       store_exec(tx, "DELETE FROM wardrobe_preferences WHERE person = ?1",
+                                  STORE_ARGS(STORE_S(pseudonym(app, person, who))), NULL, err),
+                       err);
     return rc;
 }

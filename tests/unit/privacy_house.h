@@ -167,7 +167,7 @@ static enum rc box_purge(struct app *a, const struct module_retention *r, struct
     (void)a;
     (void)e;
     jout_kbool(report, "asked", true);
-    jout_ki64(report, "days", (r->now_ms - r->activity_before_ms) / DAY_MS);
+    jout_ki64(report, "days", (r->now_ms - r->activity_before_ms) / CLOCK_DAY_MS);
     return RC_OK;
 }
 

@@ -124,7 +124,7 @@ static void an_account_is_found_and_nothing_stands_in_clear(void **state)
     assert_ok(account_load(&app, str_of(id), &a, &err));
     assert_string_equal(a.email.p, "camille@example.org");
     assert_true(a.confirmed && a.of_age && a.roles == HTTP_SHOPPER);
-    assert_int_equal(a.made_ms % IDENT_DAY_MS, 0);
+    assert_int_equal(a.made_ms % CLOCK_DAY_MS, 0);
     assert_ok(account_verify(&app, a.password, STR("a long password"), &right, &err));
     assert_true(right);
     assert_ok(account_verify(&app, a.password, STR("a long Password"), &right, &err));
@@ -171,7 +171,7 @@ static void unfinished_accounts_are_swept(void **state)
     assert_ok(store_commit(tx, &err));
     assert_ok(account_sweep(&app, &err)); /* it may be under way */
     assert_int_equal(count("SELECT count(*) FROM ident_pending"), 1);
-    clock_freeze(clock_now_ms() + 3 * IDENT_HOUR_MS);
+    clock_freeze(clock_now_ms() + 3 * CLOCK_HOUR_MS);
     assert_ok(account_sweep(&app, &err));
     assert_int_equal(count("SELECT count(*) FROM ident_pending"), 0);
     assert_rc(vault_seal(app.vault, id, STR("x"), STR("y"), &sealed, &err), RC_NOT_FOUND);
@@ -193,17 +193,17 @@ static void inactive_accounts_and_erasure(void **state)
     struct ident_tokens tokens;
     struct buf seen = BUF_INIT(1000);
     int64_t now = clock_now_ms();
-    clock_freeze(now - 400 * IDENT_DAY_MS);
+    clock_freeze(now - 400 * CLOCK_DAY_MS);
     sign_up("old@example.org", HTTP_SHOPPER, old);
     clock_freeze(now);
     sign_up("young@example.org", HTTP_SHOPPER, young);
-    assert_ok(ident_inactive(&app, now - 365 * IDENT_DAY_MS, note, &seen, &err));
+    assert_ok(ident_inactive(&app, now - 365 * CLOCK_DAY_MS, note, &seen, &err));
     assert_true(str_starts(buf_str(&seen), str_of(old)) && seen.n == IDENT_ID_CHARS + 1);
     assert_ok(account_load(&app, str_of(old), &a, &err));
     assert_ok(session_start(&app, &a, false, &tokens, &err)); /* a visit */
     account_release(&a);
     buf_reset(&seen);
-    assert_ok(ident_inactive(&app, now - 365 * IDENT_DAY_MS, note, &seen, &err));
+    assert_ok(ident_inactive(&app, now - 365 * CLOCK_DAY_MS, note, &seen, &err));
     assert_int_equal(seen.n, 0);
     for (int i = 0; i < 2; i++) /* again over what is done */
         assert_ok(ident_module.erase_user(&app, old, &err));
@@ -288,7 +288,7 @@ static void sessions_end(void **state)
     clock_freeze(now);
     assert_ok(session_start(&app, &a, true, &t, &err));
     account_release(&a);
-    clock_freeze(now + 32 * IDENT_DAY_MS);
+    clock_freeze(now + 32 * CLOCK_DAY_MS);
     assert_rc(session_refresh(&app, str_of(t.refresh), &next, &reused, &err), RC_UNAUTHENTICATED);
     assert_ok(session_clean(&app, &err));
     assert_int_equal(count("SELECT count(*) FROM ident_session"), 0);
@@ -346,21 +346,21 @@ static void signing_keys_rotate(void **state)
     clock_freeze(now);
     begin("a@example.org", &t, id);
     assert_true(memory_signing(app.ident, &before));
-    clock_freeze(now + IDENT_HOUR_MS - 60000);
+    clock_freeze(now + CLOCK_HOUR_MS - 60000);
     assert_ok(memory_rotate(app.ident, &err));
     assert_int_equal(app.ident->n_signing, 1);
-    clock_freeze(now + IDENT_HOUR_MS + 1000);
+    clock_freeze(now + CLOCK_HOUR_MS + 1000);
     assert_ok(memory_rotate(app.ident, &err));
     assert_int_equal(app.ident->n_signing, 2);
     assert_true(memory_signing(app.ident, &after));
     assert_string_equal(before.id, after.id); /* until every process knows the new one */
-    clock_freeze(now + IDENT_HOUR_MS + 7000);
+    clock_freeze(now + CLOCK_HOUR_MS + 7000);
     assert_true(memory_signing(app.ident, &after));
     assert_string_not_equal(before.id, after.id);
     clock_freeze(now + 500000);
     check(t.access, RC_OK);
     for (int h = 2; h < 9; h++) {
-        clock_freeze(now + h * (IDENT_HOUR_MS + 2000));
+        clock_freeze(now + h * (CLOCK_HOUR_MS + 2000));
         assert_ok(memory_rotate(app.ident, &err));
     }
     assert_true(app.ident->n_signing <= 5);
@@ -486,7 +486,7 @@ static void links_work_once(void **state)
     assert_string_equal(who, id);
     assert_rc(link_use(&app, str_of(second), "reset", who, &err), RC_NOT_FOUND);
     assert_ok(link_make(&app, str_of(id), "reset", token, &err));
-    clock_freeze(now + 2 * IDENT_HOUR_MS);
+    clock_freeze(now + 2 * CLOCK_HOUR_MS);
     assert_rc(link_use(&app, str_of(token), "reset", who, &err), RC_NOT_FOUND);
     set("ident_public_url", "https://shop.example/");
     assert_ok(link_url(&app, "reset", "abc", &url, &err));
@@ -530,7 +530,7 @@ static void api_keys(void **state)
     assert_ok(api_key_create(&app, &n, id, key, &err));
     assert_int_equal(app.ident->n_keys, 1);
     assert_string_equal(app.ident->keys[0].operations, ",search,");
-    atomic_store(&app.ident->keys[0].use_ms, ident_today_ms());
+    atomic_store(&app.ident->keys[0].use_ms, clock_today_ms());
     assert_ok(memory_flush(app.ident, &err));
     jout_array(&out);
     assert_ok(api_key_list(&app, &out, &err));

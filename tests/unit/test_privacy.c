@@ -89,7 +89,7 @@ static void test_withdrawal_is_carried_to_its_end(void **state)
     assert_rc(consent_withdraw(&app, STR("anna"), STR_NONE, CONSENT_RECOMMENDATION, "web", &err), RC_IO);
     assert_rc(require("anna", NULL, CONSENT_RECOMMENDATION), RC_FORBIDDEN); /* withdrawn all the same */
     assert_int_equal(things_of("anna"), 2);
-    assert_ok(privacy_resume(&app, HOUR_MS, &n, &err)); /* not old enough: somebody may be at it */
+    assert_ok(privacy_resume(&app, CLOCK_HOUR_MS, &n, &err)); /* not old enough: somebody may be at it */
     assert_int_equal(n, 0);
     assert_rc(privacy_resume(&app, 0, &n, &err), RC_IO);
     assert_ok(privacy_resume(&app, 0, &n, &err));
@@ -247,7 +247,7 @@ static void test_archive(void **state)
     check_zip(&zip);
     assert_int_equal(files_with_text("the secret of"), 0);
     assert_int_equal(files_with_text("data.json"), 0);
-    clock_freeze(clock_now_ms() + 49 * (int64_t)HOUR_MS);
+    clock_freeze(clock_now_ms() + 49 * CLOCK_HOUR_MS);
     assert_rc(archive_read(&app, STR("anna"), str_of(id), &zip, &err), RC_NOT_FOUND);
     assert_ok(archive_expire(&app, clock_now_ms(), false, &n, &err));
     assert_int_equal(n, 1);
@@ -415,11 +415,11 @@ static const char *const ids[] = {"a123456789abcdefghijkl", "b123456789abcdefghi
 static void test_retention(void **state)
 {
     (void)state;
-    int64_t day = DAY_MS;
+    int64_t day = CLOCK_DAY_MS;
     clock_freeze(T0);
-    assert_ok(person_make(ids[0], privacy_day(T0)));
-    assert_ok(person_make(ids[1], privacy_day(T0)));
-    assert_ok(person_make(ids[2], privacy_day(T0 + 200 * day)));
+    assert_ok(person_make(ids[0], clock_day_ms(T0)));
+    assert_ok(person_make(ids[1], clock_day_ms(T0)));
+    assert_ok(person_make(ids[2], clock_day_ms(T0 + 200 * day)));
     purge(false, 0, 0, 0);
     clock_freeze(T0 + 334 * day); /* 31 days before the year is over */
     purge(false, 0, 0, 0);
@@ -431,7 +431,7 @@ static void test_retention(void **state)
     assert_int_equal(number(app.reg, "SELECT count(*) FROM privacy_warning"), 2);
     /* one comes back */
     assert_ok(one(app.identity, "UPDATE account SET seen_ms = ?2 WHERE id = ?1",
-                  STORE_ARGS(STORE_Z(ids[1]), STORE_I(privacy_day(T0 + 340 * day))), &err));
+                  STORE_ARGS(STORE_Z(ids[1]), STORE_I(clock_day_ms(T0 + 340 * day))), &err));
     clock_freeze(T0 + 365 * day);
     purge(false, 0, 0, 0);
     assert_int_equal(number(app.reg, "SELECT count(*) FROM privacy_warning"), 1);
@@ -452,9 +452,9 @@ static void test_retention(void **state)
 static void test_nobody_is_erased_unwarned(void **state)
 {
     (void)state;
-    int64_t day = DAY_MS;
+    int64_t day = CLOCK_DAY_MS;
     clock_freeze(T0);
-    assert_ok(person_make(ids[0], privacy_day(T0)));
+    assert_ok(person_make(ids[0], clock_day_ms(T0)));
     clock_freeze(T0 + 730 * day);
     purge(false, 1, 1, 0);
     clock_freeze(T0 + 759 * day);
@@ -466,11 +466,11 @@ static void test_nobody_is_erased_unwarned(void **state)
 static void test_photos_shorter(void **state)
 {
     (void)state;
-    int64_t day = DAY_MS;
+    int64_t day = CLOCK_DAY_MS;
     struct buf report = BUF_INIT(64 << 10);
     set("privacy_photo_months", "6");
     clock_freeze(T0);
-    assert_ok(person_make(ids[0], privacy_day(T0)));
+    assert_ok(person_make(ids[0], clock_day_ms(T0)));
     give(ids[0], NULL, CONSENT_RECOMMENDATION);
     clock_freeze(T0 + 190 * day);
     for (int run = 0; run < 3; run++) { /* a dry one, one that does it, one with nothing left to do */
@@ -493,11 +493,11 @@ static void test_photos_shorter(void **state)
 static void test_daily_job(void **state)
 {
     (void)state;
-    int64_t midnight = privacy_day(T0);
-    clock_freeze(midnight + 2 * (int64_t)HOUR_MS);
+    int64_t midnight = clock_day_ms(T0);
+    clock_freeze(midnight + 2 * CLOCK_HOUR_MS);
     assert_ok(retention_due(&app, &err));
     assert_int_equal(number(app.ops, "SELECT count(*) FROM job"), 0);
-    clock_freeze(midnight + 4 * (int64_t)HOUR_MS);
+    clock_freeze(midnight + 4 * CLOCK_HOUR_MS);
     assert_ok(retention_due(&app, &err));
     assert_ok(retention_due(&app, &err));
     assert_int_equal(number(app.ops, "SELECT count(*) FROM job WHERE kind = 'privacy_purge'"), 1);
@@ -505,7 +505,7 @@ static void test_daily_job(void **state)
     purge(false, 0, 0, 0);
     assert_ok(retention_due(&app, &err)); /* done for today */
     assert_int_equal(number(app.ops, "SELECT count(*) FROM job"), 0);
-    clock_freeze(midnight + 28 * (int64_t)HOUR_MS);
+    clock_freeze(midnight + 28 * CLOCK_HOUR_MS);
     assert_ok(retention_due(&app, &err));
     assert_int_equal(number(app.ops, "SELECT count(*) FROM job"), 1);
 }

@@ -184,12 +184,12 @@ static void test_retention_of_lines(void **state)
     int64_t t0 = INT64_C(1760000000000), n = 0;
     clock_freeze(t0);
     fill(6);
-    clock_freeze(t0 + 100 * (int64_t)DAY_MS);
+    clock_freeze(t0 + 100 * CLOCK_DAY_MS);
     fill(4);
-    assert_ok(audit_trim(&app, t0 + DAY_MS, true, &n, &err));
+    assert_ok(audit_trim(&app, t0 + CLOCK_DAY_MS, true, &n, &err));
     assert_int_equal(n, 6);
     assert_int_equal(verdict().lines, 10);
-    assert_ok(audit_trim(&app, t0 + DAY_MS, false, &n, &err));
+    assert_ok(audit_trim(&app, t0 + CLOCK_DAY_MS, false, &n, &err));
     assert_int_equal(n, 6);
     struct audit_verdict v = verdict();
     assert_int_equal(v.bad, 0);
@@ -197,7 +197,7 @@ static void test_retention_of_lines(void **state)
     assert_int_equal(v.first, 7);
     assert_ok(one(app.reg, "DELETE FROM privacy_audit WHERE n = 7", STORE_NO_ARGS, &err));
     assert_int_equal(verdict().bad, 7);
-    assert_ok(audit_trim(&app, t0 + 200 * (int64_t)DAY_MS, false, &n, &err));
+    assert_ok(audit_trim(&app, t0 + 200 * CLOCK_DAY_MS, false, &n, &err));
     assert_int_equal(n, 3);
     fill(1); /* after all lines are gone numbers go on */
     assert_int_equal(number(app.reg, "SELECT n FROM privacy_audit"), 11);
@@ -263,7 +263,7 @@ static void test_alerts(void **state)
         log_line("dora", HTTP_DPO, "register.read", "ok");
     }
     assert_int_equal(alerts("staff"), 1);
-    clock_freeze(t0 + 2 * HOUR_MS); /* the window is over */
+    clock_freeze(t0 + 2 * CLOCK_HOUR_MS); /* the window is over */
     log_line("anna", HTTP_SHOPPER, "photo.read", "ok");
     assert_int_equal(alerts("photos"), 1);
     double before = metric_get(&privacy_alerts, "photos");

@@ -31,7 +31,7 @@ static void make_people(int round)
     char id[64];
     for (int i = 0; i < PEOPLE; i++) {
         name_of(round, i, id);
-        assert_ok(person_make(id, privacy_day(clock_now_ms()) - SEEN_DAYS * (int64_t)DAY_MS));
+        assert_ok(person_make(id, clock_day_ms(clock_now_ms()) - SEEN_DAYS * CLOCK_DAY_MS));
         give(id, NULL, CONSENT_RECOMMENDATION);
         assert_ok(privacy_object(&app, str_of(id), true, &err));
     }

@@ -22,7 +22,7 @@
 #include <time.h>
 #include <unistd.h>
 
-enum { DIR_BYTES = 600, DAY_MS = 86400000 };
+enum { DIR_BYTES = 600 };
 
 static struct err err;
 static const char *base;
@@ -819,7 +819,7 @@ static void test_erasure_and_backups(void **state)
     seal(v, "bert", "photo/2", "his", &bert);
     assert_ok(vault_backup(v, copy, &err));
     assert_int_equal(count_copies(v), 1);
-    clock_freeze(start + DAY_MS);
+    clock_freeze(start + CLOCK_DAY_MS);
     assert_ok(vault_destroy_person(v, STR("anna"), &err)); /* the erasure */
     assert_rc(unseal(v, "anna", "photo/1", buf_str(&anna), ""), RC_NOT_FOUND);
     assert_int_equal(unseal(v, "bert", "photo/2", buf_str(&bert), "his"), RC_OK);
@@ -843,10 +843,10 @@ static void test_erasure_and_backups(void **state)
     assert_int_equal(unseal(v, "bert", "photo/2", buf_str(&bert), "his"), RC_OK);
 
     /* Until they expire, copies are what could bring it back: that is why they expire. */
-    assert_ok(vault_expire_copies(v, start + 30 * (int64_t)DAY_MS - 1000, false, &removed, &err));
+    assert_ok(vault_expire_copies(v, start + 30 * CLOCK_DAY_MS - 1000, false, &removed, &err));
     assert_int_equal(removed, 0);
     assert_int_equal(count_copies(v), 1);
-    assert_ok(vault_expire_copies(v, start + 31 * (int64_t)DAY_MS, true, &removed, &err));
+    assert_ok(vault_expire_copies(v, start + 31 * CLOCK_DAY_MS, true, &removed, &err));
     assert_int_equal(removed, 1);
     assert_int_equal(count_copies(v), 1); /* a dry run */
     uint8_t key[256];
@@ -863,7 +863,7 @@ static void test_erasure_and_backups(void **state)
             unlink(side);
         }
     }
-    clock_freeze(start + 31 * (int64_t)DAY_MS);
+    clock_freeze(start + 31 * CLOCK_DAY_MS);
     assert_rc(vault_restore(dir, settings(NULL), copy, &gone, &err), RC_FORBIDDEN);
     assert_says("older than 30 days");
     assert_ok(vault_expire_copies(v, clock_now_ms(), false, &removed, &err));

@@ -4,6 +4,7 @@
 #include "base/clock.h"
 #include "base/config.h"
 #include "base/module.h"
+#include "base/proc.h"
 
 #include <signal.h>
 #include <stdatomic.h>
@@ -119,6 +120,11 @@ enum rc cli_parse(const struct cli_command *command, const struct cli_option *op
     *operands = argv;
     *n_operands = n;
     return RC_OK;
+}
+
+void cli_forbid_dumps(void)
+{
+    if (!proc_forbid_dumps()) fprintf(stderr, "penderie: cannot forbid core dumps\n");
 }
 
 enum rc cli_config(const char *file, const struct cli_list *sets, struct config **out, struct err *err)

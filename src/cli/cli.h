@@ -54,6 +54,9 @@ enum rc cli_config(const char *file, const struct cli_list *sets, struct config 
 /* For `--data DIR` and the like on top of that. */
 enum rc cli_config_set(struct config *c, const char *key, const char *value, struct err *err) MUST_USE;
 
+/* For commands that bring keys or persons' data into memory: no core file, no look from outside; a warning where refused. */
+void cli_forbid_dumps(void);
+
 /* A progress line on standard error: a bar with rate and time left on a terminal, a line now and then
  * elsewhere. Nothing shows before one second has passed. total 0: unknown. From one thread. */
 struct cli_progress {

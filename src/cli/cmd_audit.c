@@ -93,6 +93,7 @@ static enum rc run(int argc, char **argv, struct err *err)
     bool wants_export = n == 1 && strcmp(operands[0], "export") == 0;
     if (!wants_export && (n != 1 || strcmp(operands[0], "verify") != 0))
         return err_set(err, RC_INVALID, "audit: one of verify, export");
+    cli_forbid_dumps();
     cli_catch_signals();
     rc = cli_config(file, &sets, &config, err);
     if (!rc) rc = app_open(&app, config, cli_modules, data, APP_PERSONS | APP_READ_ONLY, err);

@@ -5,7 +5,6 @@
 #include "base/config.h"
 #include "base/fs.h"
 #include "base/jout.h"
-#include "base/proc.h"
 #include "cli/cli.h"
 #include "crypt/crypt.h"
 #include "vault/vault.h"
@@ -222,7 +221,7 @@ static enum rc run(int argc, char **argv, struct err *err)
     bool help;
     enum rc rc = cli_parse(&cli_keys, options, argc, argv, &operands, &n, &help, err);
     if (rc || help) return rc;
-    if (!proc_forbid_dumps()) fprintf(stderr, "penderie: cannot forbid core dumps\n");
+    cli_forbid_dumps();
     rc = cli_config(file, &sets, &k.config, err);
     if (!rc) rc = app_configure_log(k.config, err);
     if (!rc) rc = crypt_startup(err);

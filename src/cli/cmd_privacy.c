@@ -4,7 +4,6 @@
 #include "base/config.h"
 #include "base/fs.h"
 #include "base/jval.h"
-#include "base/proc.h"
 #include "cli/cli.h"
 #include "cli/privacy_check.h"
 #include "crypt/crypt.h"
@@ -200,7 +199,7 @@ static enum rc run(int argc, char **argv, struct err *err)
     bool help;
     enum rc rc = cli_parse(&cli_privacy, options, argc, argv, &operands, &n, &help, err);
     if (rc || help) return rc;
-    if (!proc_forbid_dumps()) fprintf(stderr, "penderie: cannot forbid core dumps\n");
+    cli_forbid_dumps();
     rc = cli_config(file, &sets, &c.config, err);
     size_t i = 0, known = sizeof commands / sizeof *commands;
     while (n > 0 && i < known && strcmp(operands[0], commands[i].name) != 0)

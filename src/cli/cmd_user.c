@@ -231,6 +231,7 @@ static enum rc run(int argc, char **argv, struct err *err)
     if (n == 1 && strcmp(operands[0], "routes") == 0) {
         routes(&u);
     } else {
+        cli_forbid_dumps();
         rc = cli_config(file, &sets, &config, err);
         if (!rc) rc = app_open(&u.app, config, cli_modules, data, APP_PERSONS, err);
         open = !rc;

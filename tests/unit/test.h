@@ -22,6 +22,15 @@
         if (ok_rc_) fail_msg("%s: %s: %s", #call, rc_name(ok_rc_), err.message); \
     } while (0)
 
+/* The same with a message of its own, which the call names: fine(image_probe(s, NULL, &info, ERR)). */
+#define fine(call)                                        \
+    do {                                                  \
+        struct err err_ = {0};                            \
+        enum rc rc_ = (call);                             \
+        if (rc_) fail_msg("%s: %s", #call, err_.message); \
+    } while (0)
+#define ERR (&err_)
+
 /* A call that must fail with this code, and say something about it. */
 #define assert_rc(call, want)                                                                       \
     do {                                                                                            \

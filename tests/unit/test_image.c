@@ -2,25 +2,14 @@
  * Pictures: every format in, damaged and hostile ones refused, the model's resize against values from Pillow,
  * and masks, pieces and colours of drawn pictures. The odd files are made here with libvips itself.
  */
+#include "test.h"
+
 #include "base/clock.h"
 #include "image/image.h"
 
 #include <math.h>
 #include <pthread.h>
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stdlib.h>
-#include <string.h>
 #include <vips/vips.h>
-#include <cmocka.h>
-
-#define fine(call)                                        \
-    do {                                                  \
-        struct err err_ = {0};                            \
-        enum rc rc_ = (call);                             \
-        if (rc_) fail_msg("%s: %s", #call, err_.message); \
-    } while (0)
-#define ERR (&err_)
 
 /* ---- making files ---- */
 

@@ -2,41 +2,18 @@
  * The model against its own golden file, damaged packages, and texts of every kind. PENDERIE_TEST_MODEL names
  * another package than the one of the repository; without either, the tests that need one are skipped.
  */
+#include "model.h"
+
 #include "base/buf.h"
-#include "base/fs.h"
 #include "base/jout.h"
 #include "base/jval.h"
 #include "base/queue.h"
-#include "crypt/crypt.h"
-#include "image/image.h"
-#include "infer/infer.h"
 
 #include <limits.h>
 #include <math.h>
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stdlib.h>
 #include <unistd.h>
-#include <cmocka.h>
 
-static const char *package; /* NULL: none here */
-static struct infer *model; /* shared by tests that only ask */
 enum { WORKERS = 4 };
-
-#define fine(call)                                        \
-    do {                                                  \
-        struct err err_ = {0};                            \
-        enum rc rc_ = (call);                             \
-        if (rc_) fail_msg("%s: %s", #call, err_.message); \
-    } while (0)
-#define ERR (&err_)
-
-static void need_package(void)
-{
-    if (package) return;
-    print_message("skipped: there is no model package (models/penderie-fashion or PENDERIE_TEST_MODEL)\n");
-    skip();
-}
 
 /* ---- golden vectors ---- */
 
@@ -124,7 +101,7 @@ static struct jval *golden(double *tolerance)
 static void test_golden_pictures(void **state)
 {
     (void)state;
-    need_package();
+    need_model();
     double tolerance, p_garment;
     struct jval *doc = golden(&tolerance);
     const struct jval *pictures = jval_get(doc, "pictures");
@@ -159,7 +136,7 @@ static void test_golden_pictures(void **state)
 static void test_golden_texts(void **state)
 {
     (void)state;
-    need_package();
+    need_model();
     double tolerance;
     struct jval *doc = golden(&tolerance);
     const struct jval *texts = jval_get(doc, "texts");
@@ -189,7 +166,7 @@ static void assert_unit(const float *e, size_t dim)
 static void test_texts(void **state)
 {
     (void)state;
-    need_package();
+    need_model();
     static char longest[10000];
     struct err err = {0};
     float *a = malloc(infer_dim(model) * sizeof *a), *b = malloc(infer_dim(model) * sizeof *b);
@@ -236,7 +213,7 @@ static void work(void *task, unsigned worker)
 static void test_workers_agree(void **state)
 {
     (void)state;
-    need_package();
+    need_model();
     enum { JOBS = 40 };
     struct job *jobs = calloc(JOBS, sizeof *jobs);
     struct queue *q = NULL;
@@ -274,7 +251,7 @@ static void test_workers_agree(void **state)
 static void test_batch_is_the_same_as_one(void **state)
 {
     (void)state;
-    need_package();
+    need_model();
     static const char *const names[] = {"gradient", "noise", "white"};
     struct image im[3];
     const struct image *all[3];
@@ -328,7 +305,7 @@ static enum rc try_open(const char *dir, struct err *err)
 static void test_flipped_bytes(void **state)
 {
     (void)state;
-    need_package();
+    need_model();
     char dir[PATH_MAX], path[PATH_MAX * 2], *p;
     size_t n;
     static const char *const names[] = {"image.onnx", "text.xml", "text.bin", "tokenizer.xml", "tokenizer.bin"};
@@ -395,7 +372,7 @@ static void rewrite(struct jout *out, const struct jval *v, struct str path, con
 static void test_wrong_manifests(void **state)
 {
     (void)state;
-    need_package();
+    need_model();
     static const struct {
         const char *path, *raw;
         enum rc rc;
@@ -451,7 +428,7 @@ static void test_wrong_manifests(void **state)
 static void test_wrong_options(void **state)
 {
     (void)state;
-    need_package();
+    need_model();
     static const struct {
         const char *member, *raw, *says;
     } cases[] = {
@@ -494,7 +471,7 @@ static void test_wrong_options(void **state)
 static void test_parts_left_out(void **state)
 {
     (void)state;
-    need_package();
+    need_model();
     struct err err = {0};
     struct infer *m = NULL;
     struct image im;
@@ -517,15 +494,7 @@ static void test_parts_left_out(void **state)
 static int setup(void **state)
 {
     (void)state;
-    struct err err = {0};
-    if (image_startup("test_infer", &err) || crypt_startup(&err)) return -1;
-    const char *set = getenv("PENDERIE_TEST_MODEL");
-    package = set ? set : fs_is_dir("models/penderie-fashion") ? "models/penderie-fashion" : NULL;
-    if (package && infer_open(package, &(struct infer_options){.workers = WORKERS}, &model, &err)) {
-        print_error("%s\n", err.message);
-        return -1;
-    }
-    return 0;
+    return model_open("test_infer", &(struct infer_options){.workers = WORKERS});
 }
 
 static int teardown(void **state)

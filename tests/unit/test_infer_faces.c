@@ -154,7 +154,7 @@ static void other_files_are_refused(void **state)
 {
     (void)state;
     struct faces *f = NULL;
-    void *dir;
+    void *dir = NULL;
     char path[600], *p = NULL;
     size_t n = 0;
     assert_rc(faces_open("no/such/folder", 1, &f, &err), RC_NOT_FOUND);

@@ -2,37 +2,16 @@
  * Main styles by words and pictures. Needs a model, as test_infer; a package without "styles" gets neutral ones here (means
  * of 0), in a copy.
  */
+#include "model.h"
+
 #include "base/buf.h"
-#include "base/fs.h"
-#include "crypt/crypt.h"
 #include "infer/vision.h"
 
 #include <limits.h>
 #include <math.h>
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stdlib.h>
-#include <string.h>
 #include <unistd.h>
-#include <cmocka.h>
 
-static struct infer *model;
 static char folder[PATH_MAX];
-
-#define fine(call)                                        \
-    do {                                                  \
-        struct err err_ = {0};                            \
-        enum rc rc_ = (call);                             \
-        if (rc_) fail_msg("%s: %s", #call, err_.message); \
-    } while (0)
-#define ERR (&err_)
-
-static void need_model(void)
-{
-    if (model) return;
-    print_message("skipped: there is no model package (models/penderie-fashion or PENDERIE_TEST_MODEL)\n");
-    skip();
-}
 
 static const char *written(const char *json)
 {
@@ -159,7 +138,7 @@ static void test_wrong_files(void **state)
 }
 
 /* A copy of the package, whose manifest has "styles" with means of 0. */
-static int copy_with_styles(const char *package, char out[static PATH_MAX], struct err *err)
+static int copy_with_styles(char out[static PATH_MAX], struct err *err)
 {
     static const char *const names[] = {"image.onnx", "text.xml", "text.bin", "tokenizer.xml", "tokenizer.bin"};
     char from[PATH_MAX * 2], to[PATH_MAX * 2], *p = NULL;
@@ -194,19 +173,12 @@ static int setup(void **state)
 {
     (void)state;
     struct err err = {0};
-    if (image_startup("test_infer_styles", &err) || crypt_startup(&err)) return -1;
     snprintf(folder, sizeof folder, "%s/penderie-test-XXXXXX", getenv("TMPDIR") ? getenv("TMPDIR") : "/tmp");
     if (!mkdtemp(folder)) return -1;
-    const char *set = getenv("PENDERIE_TEST_MODEL"), *own = "models/penderie-fashion";
-    const char *package = set ? set : fs_is_dir(own) ? own : NULL;
-    if (!package) return 0;
-    if (infer_open(package, NULL, &model, &err)) {
-        print_error("%s\n", err.message);
-        return -1;
-    }
-    if (infer_style_rule(model)) return 0;
+    if (model_open("test_infer_styles", NULL)) return -1;
+    if (!model || infer_style_rule(model)) return 0;
     char copy[PATH_MAX];
-    int bad = copy_with_styles(package, copy, &err);
+    int bad = copy_with_styles(copy, &err);
     infer_close(model);
     model = NULL;
     if (bad || infer_open(copy, NULL, &model, &err)) print_error("%s\n", err.message);

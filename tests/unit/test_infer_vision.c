@@ -1,34 +1,12 @@
 /* Readings of pictures: their shape, their JSON, and pieces apart and together. Needs a model, as test_infer. */
+#include "model.h"
+
 #include "base/buf.h"
-#include "base/fs.h"
 #include "base/jout.h"
 #include "base/jval.h"
-#include "crypt/crypt.h"
 #include "infer/vision.h"
 
 #include <math.h>
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stdlib.h>
-#include <string.h>
-#include <cmocka.h>
-
-static struct infer *model;
-
-#define fine(call)                                        \
-    do {                                                  \
-        struct err err_ = {0};                            \
-        enum rc rc_ = (call);                             \
-        if (rc_) fail_msg("%s: %s", #call, err_.message); \
-    } while (0)
-#define ERR (&err_)
-
-static void need_model(void)
-{
-    if (model) return;
-    print_message("skipped: there is no model package (models/penderie-fashion or PENDERIE_TEST_MODEL)\n");
-    skip();
-}
 
 static bool inside(const int (*corner)[2], size_t n, double px, double py)
 {
@@ -211,15 +189,7 @@ static void test_json(void **state)
 static int setup(void **state)
 {
     (void)state;
-    struct err err = {0};
-    if (image_startup("test_infer_vision", &err) || crypt_startup(&err)) return -1;
-    const char *set = getenv("PENDERIE_TEST_MODEL"), *own = "models/penderie-fashion";
-    const char *package = set ? set : fs_is_dir(own) ? own : NULL;
-    if (package && infer_open(package, &(struct infer_options){.no_text = true}, &model, &err)) {
-        print_error("%s\n", err.message);
-        return -1;
-    }
-    return 0;
+    return model_open("test_infer_vision", &(struct infer_options){.no_text = true});
 }
 
 static int teardown(void **state)

@@ -85,10 +85,7 @@ static enum rc take_lease(struct import *im, int64_t ms, struct err *err)
             "INSERT INTO lease (name, owner, expires_ms) VALUES ('import', ?1, ?2)"
             " ON CONFLICT (name) DO UPDATE SET owner = excluded.owner, expires_ms = excluded.expires_ms",
             args, 2, NULL, err);
-    if (rc)
-        store_rollback(tx);
-    else
-        rc = store_commit(tx, err);
+    rc = store_end(tx, rc, err);
     im->renewed_us = clock_mono_us();
     return rc;
 }
@@ -135,10 +132,7 @@ static enum rc exec_one(struct store *store, const char *sql, const struct store
     struct store_tx *tx = NULL;
     enum rc rc = store_begin(store, STORE_WRITE, &tx, err);
     if (!rc) rc = store_exec(tx, sql, args, n, NULL, err);
-    if (rc)
-        store_rollback(tx);
-    else
-        rc = store_commit(tx, err);
+    rc = store_end(tx, rc, err);
     return rc;
 }
 

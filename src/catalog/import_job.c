@@ -196,11 +196,7 @@ static enum rc end_queued(struct sweep *s, char (*ids)[JOB_ID_BYTES], size_t n, 
                         " message = 'ended before it began' WHERE id = ?1 AND state = 'queued'",
                         args, 2, NULL, err);
     }
-    if (rc) {
-        store_rollback(tx);
-        return rc;
-    }
-    return store_commit(tx, err);
+    return store_end(tx, rc, err);
 }
 
 enum { QUEUED_AT_ONCE = 200 };
@@ -259,10 +255,7 @@ static enum rc record_queued(struct app *app, const char *id, struct str feed, s
                         "INSERT INTO import_run (id, feed, state, started_ms) VALUES (?1, ?2, 'queued', ?3)"
                         " ON CONFLICT (id) DO NOTHING",
                         args, 3, NULL, err);
-    if (rc)
-        store_rollback(tx);
-    else
-        rc = store_commit(tx, err);
+    rc = store_end(tx, rc, err);
     return rc;
 }
 

@@ -251,9 +251,5 @@ enum rc import_publish(struct import *im, struct err *err)
     if (im->result->unchanged < 0) im->result->unchanged = 0;
     if (!rc) rc = raise_generation(im, tx, err);
     if (!rc) rc = run_all(tx, clear, 4, err);
-    if (rc) {
-        store_rollback(tx);
-        return rc;
-    }
-    return store_commit(tx, err);
+    return store_end(tx, rc, err);
 }

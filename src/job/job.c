@@ -121,11 +121,7 @@ enum rc job_cancel(struct store *ops, const char *id, struct err *err)
     enum rc rc = store_begin(ops, STORE_WRITE, &tx, err);
     if (rc) return rc;
     rc = cancel_in(tx, id, err);
-    if (rc) {
-        store_rollback(tx);
-        return rc;
-    }
-    return store_commit(tx, err);
+    return store_end(tx, rc, err);
 }
 
 static enum rc look_up_in(struct store_tx *tx, const char *id, struct job_summary *out, struct err *err)
@@ -274,10 +270,7 @@ enum rc job_take(struct store *ops, const struct job_candidate *c, const char *o
     enum rc rc = store_begin(ops, STORE_WRITE, &tx, err);
     if (rc) return rc;
     rc = take(tx, c, owner, lease_ms, out, err);
-    if (rc)
-        store_rollback(tx);
-    else
-        rc = store_commit(tx, err);
+    rc = store_end(tx, rc, err);
     if (rc) {
         jval_destroy(out->payload);
         *out = (struct job_taken){0};
@@ -327,11 +320,7 @@ enum rc job_end(struct store *ops, const char *id, const char *owner, const stru
                                STORE_Z(o->error), again ? STORE_NIL : STORE_I(clock_now_ms()),
                                STORE_I(o->after_ms), STORE_I(o->forgive), STORE_S(o->progress)),
                     NULL, err);
-    if (rc) {
-        store_rollback(tx);
-        return rc;
-    }
-    return store_commit(tx, err);
+    return store_end(tx, rc, err);
 }
 
 enum rc job_forget(struct store *ops, int64_t before_ms, int64_t *n, struct err *err)
@@ -341,9 +330,5 @@ enum rc job_forget(struct store *ops, int64_t before_ms, int64_t *n, struct err 
     if (rc) return rc;
     rc = store_exec(tx, "DELETE FROM job WHERE ended_ms < ?1 AND state IN ('done', 'failed', 'cancelled')",
                     STORE_ARGS(STORE_I(before_ms)), n, err);
-    if (rc) {
-        store_rollback(tx);
-        return rc;
-    }
-    return store_commit(tx, err);
+    return store_end(tx, rc, err);
 }

@@ -259,8 +259,8 @@ static enum rc post(const char *url, const char *signature, struct str body, str
     long status = 0;
     CURL *e = curl_easy_init();
     struct curl_slist *headers = curl_slist_append(NULL, "Content-Type: application/json");
-    if (headers) headers = curl_slist_append(headers, signature);
-    if (!e || !headers) {
+    if (!e || !headers || !curl_slist_append(headers, signature)) { /* it is added behind the first */
+        curl_slist_free_all(headers);
         curl_easy_cleanup(e);
         return err_set(err, RC_NOMEM, "out of memory");
     }

@@ -113,10 +113,7 @@ enum rc archive_ask(struct app *app, struct str person, char id[static ARCHIVE_I
     if (rc) return rc;
     rc = find_unfinished(tx, name, id, &found, err);
     if (!rc && !found) rc = insert(app, tx, person, name, id, err);
-    if (rc)
-        store_rollback(tx);
-    else
-        rc = store_commit(tx, err);
+    rc = store_end(tx, rc, err);
     return rc ? rc : enqueue(app, id, err); /* also for one found: its process may have died before this line */
 }
 

@@ -182,10 +182,7 @@ static enum rc begin_withdrawal(struct app *app, const struct consent_given *c,
     if (!rc) rc = store_begin(app->reg, STORE_WRITE, &tx, err);
     if (!rc) rc = append(app, tx, c, false, err);
     if (!rc) rc = intent_add(app, tx, "withdraw", buf_str(&what), id, err);
-    if (!rc)
-        rc = store_commit(tx, err);
-    else
-        store_rollback(tx);
+    rc = store_end(tx, rc, err);
     buf_release(&what);
     return rc;
 }

@@ -100,10 +100,7 @@ static enum rc finish(struct app *app, struct str person, const struct intent *i
     if (!rc) rc = store_begin(app->reg, STORE_WRITE, &tx, err);
     if (rc) return rc;
     rc = finish_in(app, tx, person, i->id, &f, str_sub(buf_str(receipt), from, receipt->n), err);
-    if (rc)
-        store_rollback(tx);
-    else
-        rc = store_commit(tx, err);
+    rc = store_end(tx, rc, err);
     if (!rc) metric_add(&privacy_erasures, reason, 1);
     return rc;
 }

@@ -208,10 +208,7 @@ static enum rc strike_out_all(const char *copies_dir, const char *copy, int64_t 
     if (!rc) rc = store_begin(store, STORE_WRITE, &r.tx, err);
     if (!rc) {
         rc = each_file(copies_dir, strike_out, &r, err);
-        if (rc)
-            store_rollback(r.tx);
-        else
-            rc = store_commit(r.tx, err);
+        rc = store_end(r.tx, rc, err);
     }
     if (!rc) rc = store_forget(store, err);
     store_close(store);

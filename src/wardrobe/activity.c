@@ -43,10 +43,7 @@ enum rc activity_note(struct app *app, struct str person, enum activity_kind kin
             STORE_ARGS(STORE_Z(id), STORE_S(pseudonym(app, person, who)), STORE_I(now - now % CLOCK_HOUR_MS),
                        STORE_Z(activity_kinds[kind]), STORE_B(sealed.p, sealed.n)),
             NULL, err);
-        if (rc)
-            store_rollback(tx);
-        else
-            rc = store_commit(tx, err);
+        rc = store_end(tx, rc, err);
     }
     buf_release(&sealed);
     return rc;

@@ -162,16 +162,6 @@ struct outline outline_of(const struct knot *k, size_t n)
     return o;
 }
 
-struct outline outline_symmetric(const struct knot *right, size_t n)
-{
-    struct outline o = outline_of(right, n);
-    for (size_t i = n; i-- > 0;) {
-        if (right[i].x == 0) continue; /* on the middle line: there already */
-        outline_add(&o, (struct knot){-right[i].x, right[i].y, right[i].corner});
-    }
-    return o;
-}
-
 struct outline outline_ellipse(double x, double y, double rx, double ry)
 {
     struct outline o = {.n = 0};

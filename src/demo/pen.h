@@ -159,8 +159,6 @@ struct outline {
 };
 void outline_add(struct outline *o, struct knot k);
 void outline_addn(struct outline *o, const struct knot *k, size_t n);
-/* The right half, from the middle line at the top to the middle line at the bottom -> the whole. */
-struct outline outline_symmetric(const struct knot *right, size_t n);
 struct outline outline_ellipse(double x, double y, double rx, double ry);
 #define OUTLINE(...)                               \
     outline_of((const struct knot[]){__VA_ARGS__}, \

@@ -158,8 +158,6 @@ enum rc http_reload(struct http_server *s, const struct config *config, struct e
 /* Asks the server that http_address and http_port of these settings name, on this machine, whether it is ready
  * (GET /readyz). RC_OK: it is. RC_BUSY: it says it is not. RC_IO, RC_TIMEOUT: nothing answers, or not in time. */
 enum rc http_check(const struct config *config, int64_t timeout_ms, struct err *err) MUST_USE;
-void http_set_authenticate(struct http_server *s,
-                           http_authenticate_fn fn); /* before the first request; else app->authenticate */
 bool http_self_signed(const struct http_server *s);
 unsigned http_port(const struct http_server *s); /* for tests: the port bound */
 /* The document, as served on /openapi.json. */

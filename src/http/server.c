@@ -410,7 +410,6 @@ enum rc http_reload(struct http_server *s, const struct config *config, struct e
     return RC_OK;
 }
 
-void http_set_authenticate(struct http_server *s, http_authenticate_fn fn) { s->authenticate = fn; }
 bool http_self_signed(const struct http_server *s) { return tls_self_signed(s->tls); }
 
 unsigned http_port(const struct http_server *s)
